@@ -1,0 +1,145 @@
+"""A delivery: the promise that one handler gets one event or notice, and what each attempt makes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from kling_daemon.events import JobEvent, Notice
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands; the first two are open, the others closed."""
+
+    PENDING = "pending"
+    """Waiting for its time, its turn, or its handler to be loaded."""
+    RUNNING = "running"
+    """An attempt is under way under a lease; the attempt is already counted."""
+    DONE = "done"
+    """The handler returned. It is never called for this again."""
+    DEAD = "dead"
+    """Attempts or time are used up, or the handler refused it. A person retries or drops it; nothing else does."""
+    DROPPED = "dropped"
+    """A person closed it. It is never tried again."""
+
+
+OPEN_STATES = (DeliveryState.PENDING, DeliveryState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One delivery as a lane has claimed it."""
+
+    id: int
+    handler: str
+    item: JobEvent | Notice
+    attempt: int
+    """Which attempt this is, from 1."""
+    created_at: datetime
+    results: Mapping[str, Mapping[str, Any] | None]
+    """For each handler that this one depends on: what it returned; None when its delivery is dead or dropped."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt, and again from a restored backup."""
+        return f"{self.item.id}:{self.handler}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """The handler returned."""
+
+    result: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The handler raised, or took too long."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """The handler asked to be called later; this costs no attempt."""
+
+    after: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The handler will never take this."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """We stopped it ourselves; this costs no attempt."""
+
+
+Outcome = Acknowledged | Failed | Postponed | Rejected | Interrupted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How long and how often a delivery is tried."""
+
+    max_attempts: int = 12
+    backoff_min: timedelta = timedelta(seconds=5)
+    backoff_max: timedelta = timedelta(hours=6)
+    max_age: timedelta = timedelta(days=7)
+    """How long after its creation a delivery may still be postponed by its handler."""
+
+    def delay(self, attempt: int, jitter: float) -> timedelta:
+        """Return the pause after a failed attempt (from 1): doubling, capped, the last half left to chance.
+
+        jitter: a number from 0 to 1, drawn by the caller, so that a thousand deliveries that failed together
+        do not come back together.
+        """
+        doublings = min(attempt - 1, 40)
+        pause = min(self.backoff_min * 2**doublings, self.backoff_max)
+        return pause * (0.5 + jitter / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What becomes of a delivery after an attempt."""
+
+    state: DeliveryState
+    attempt: int
+    """The attempts that count, this one given back where it cost none."""
+    due_at: datetime
+    error: str | None = None
+    result: Mapping[str, Any] | None = None
+
+
+def settle(
+    outcome: Outcome,
+    *,
+    attempt: int,
+    created_at: datetime,
+    policy: RetryPolicy,
+    now: datetime,
+    jitter: float,
+) -> Settlement:
+    """Decide what follows an attempt's outcome."""
+    match outcome:
+        case Acknowledged(result=result):
+            return Settlement(state=DeliveryState.DONE, attempt=attempt, due_at=now, result=result)
+        case Rejected(reason=reason):
+            return Settlement(state=DeliveryState.DEAD, attempt=attempt, due_at=now, error=reason)
+        case Interrupted():
+            return Settlement(state=DeliveryState.PENDING, attempt=attempt - 1, due_at=now)
+        case Postponed(after=after, reason=reason):
+            if now + after > created_at + policy.max_age:
+                error = f"postponed past its maximum age of {policy.max_age}: {reason}"
+                return Settlement(state=DeliveryState.DEAD, attempt=attempt - 1, due_at=now, error=error)
+            return Settlement(state=DeliveryState.PENDING, attempt=attempt - 1, due_at=now + after, error=reason)
+        case Failed(error=error):
+            if attempt >= policy.max_attempts:
+                return Settlement(state=DeliveryState.DEAD, attempt=attempt, due_at=now, error=error)
+            due_at = now + policy.delay(attempt, jitter)
+            return Settlement(state=DeliveryState.PENDING, attempt=attempt, due_at=due_at, error=error)

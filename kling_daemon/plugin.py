@@ -1,0 +1,52 @@
+"""The one door for plugins: everything that a plugin may import from the daemon."""
+
+from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
+from kling_daemon.handlers import (
+    DeliveryContext,
+    Handler,
+    HandlerConfig,
+    HandlerContext,
+    HandlerType,
+    HttpClient,
+    HttpError,
+    HttpRefusedError,
+    HttpResponse,
+    Log,
+    Reject,
+    Retry,
+)
+from kling_daemon.hookspecs import hookimpl
+from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin
+from kling_daemon.outputs import Charge, Output, OutputFile
+
+API_VERSION = "1.0"
+"""Rises in its second part when something is added, in its first when something is taken away or changed."""
+
+__all__ = [
+    "API_VERSION",
+    "Charge",
+    "DeliveryContext",
+    "EventType",
+    "FailureReason",
+    "Generation",
+    "Handler",
+    "HandlerConfig",
+    "HandlerContext",
+    "HandlerType",
+    "HttpClient",
+    "HttpError",
+    "HttpRefusedError",
+    "HttpResponse",
+    "Job",
+    "JobEvent",
+    "JobState",
+    "Log",
+    "Notice",
+    "NoticeKind",
+    "Origin",
+    "Output",
+    "OutputFile",
+    "Reject",
+    "Retry",
+    "hookimpl",
+]

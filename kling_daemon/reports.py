@@ -1,0 +1,194 @@
+"""What Kling said about a job, and how believed reports, in any order, make one truth of it.
+
+Folding is a join: every part of a job is the greatest of what was reported for it under a fixed order, so that
+order, repetition and the mix of callbacks and polls cannot matter. Only between two different ends does the order
+decide: the first one committed stands.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps, adopted_job_id
+from kling_daemon.outputs import Charge, Output
+
+
+class Source(StrEnum):
+    """How a report reached us."""
+
+    CALLBACK = "callback"
+    """Kling sent it and it was believed as it stood."""
+    POLL = "poll"
+    """We asked Kling."""
+    SUBMISSION = "submission"
+    """It answered our create, or our look-up of an ambiguous one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One believed statement of Kling's about one job."""
+
+    task_id: str | None
+    """Kling's id; None only where a create was refused."""
+    external_id: str | None
+    generation: Generation
+    state: JobState | None
+    """The state it speaks of; None for a status word we do not know, which changes no state."""
+    reason: FailureReason | None
+    """For `failed` only: why."""
+    message: str
+    outputs: tuple[Output, ...]
+    cost: tuple[Charge, ...]
+    created_at: datetime | None
+    """Kling's creation time."""
+    updated_at: datetime | None
+    """Kling's update time, which decides between two versions of the same part."""
+    received_at: datetime
+    source: Source
+    endpoint: str | None = None
+    model: str | None = None
+    callback_missed: bool = False
+    """A poll found this although a callback was due and nothing prompted us to ask."""
+
+    @property
+    def stamp(self) -> datetime:
+        """Kling's update time, or when it reached us where Kling gave none."""
+        return self.updated_at or self.received_at
+
+    @property
+    def verdict(self) -> JobState | None:
+        """The end it speaks of, if it speaks of one."""
+        return self.state if self.state is not None and self.state.is_terminal else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one report did to one job."""
+
+    job: Job
+    """The job after it."""
+    previous_state: JobState | None
+    """The state before it; None when the report created the job."""
+    advanced: bool
+    """The state rose (creation included), so that events follow."""
+    contradicted: bool
+    """This very report contradicts the end that stands."""
+
+
+def adopt(report: Report, account: str) -> Change:
+    """Make the job that a report about an unknown task speaks of; the report must bear a task id."""
+    if report.task_id is None:
+        raise ValueError("a report without a task id creates no job")
+    blank = Job(
+        id=adopted_job_id(account, report.task_id),
+        task_id=report.task_id,
+        external_id=report.external_id,
+        account=account,
+        generation=report.generation,
+        endpoint=report.endpoint,
+        model=report.model,
+        state=JobState.QUEUED,
+        reason=None,
+        message="",
+        outputs=(),
+        cost=(),
+        tags={},
+        origin=Origin.ADOPTED,
+        created_at=report.created_at or report.received_at,
+        submitted_at=report.created_at,
+        updated_at=report.stamp,
+        finished_at=None,
+        contradicted=False,
+        callback_missed=False,
+    )
+    # Kling has it, whatever else the report says: an adopted job is never merely queued.
+    job = fold(blank, report).job
+    if job.state is JobState.QUEUED:
+        job = replace(job, state=JobState.SUBMITTED)
+    return Change(job=job, previous_state=None, advanced=True, contradicted=False)
+
+
+def fold(job: Job, report: Report) -> Change:
+    """Return what the job is after one more report; the same report again changes nothing."""
+    if job.state.is_terminal and report.verdict not in (None, job.state):
+        contradicted = replace(job, contradicted=True, task_id=job.task_id or report.task_id)
+        return Change(job=contradicted, previous_state=job.state, advanced=False, contradicted=True)
+    state = job.state
+    if report.state is not None and report.state.rank > state.rank:
+        state = report.state
+    ends = state.is_terminal and not job.state.is_terminal
+    message, reason, verdict_stamp = _verdict(job, report, ends=ends)
+    outputs, outputs_stamp = _newest_outputs(job, report)
+    cost, cost_stamp = _newest_cost(job, report)
+    after = Job(
+        id=job.id,
+        task_id=job.task_id or report.task_id,
+        external_id=job.external_id or report.external_id,
+        account=job.account,
+        generation=job.generation,
+        endpoint=job.endpoint or report.endpoint,
+        model=job.model or report.model,
+        state=state,
+        reason=reason,
+        message=message,
+        outputs=outputs,
+        cost=cost,
+        tags=job.tags,
+        origin=job.origin,
+        created_at=job.created_at,
+        submitted_at=job.submitted_at or _submitted_at(report),
+        updated_at=max(job.updated_at, report.stamp),
+        finished_at=report.stamp if ends else job.finished_at,
+        contradicted=job.contradicted,
+        callback_missed=job.callback_missed or (ends and report.callback_missed),
+        stamps=Stamps(outputs=outputs_stamp, cost=cost_stamp, verdict=verdict_stamp),
+    )
+    return Change(job=after, previous_state=job.state, advanced=state is not job.state, contradicted=False)
+
+
+def _submitted_at(report: Report) -> datetime | None:
+    return (report.created_at or report.received_at) if report.task_id is not None else None
+
+
+def _verdict(job: Job, report: Report, *, ends: bool) -> tuple[str, FailureReason | None, datetime | None]:
+    """Choose whose words explain the state: only an end's own reports may explain that end."""
+    theirs = report.message, report.reason, report.stamp
+    if ends:
+        return theirs
+    ours = job.message, job.reason, job.stamps.verdict
+    if job.state.is_terminal and report.verdict is None:
+        return ours
+    return theirs if _verdict_rank(*theirs) > _verdict_rank(*ours) else ours
+
+
+def _verdict_rank(
+    message: str, reason: FailureReason | None, stamp: datetime | None
+) -> tuple[bool, bool, float, str, str]:
+    telling = reason is not None and reason is not FailureReason.OTHER
+    return telling, bool(message), stamp.timestamp() if stamp else 0.0, message, reason or ""
+
+
+def _newest_outputs(job: Job, report: Report) -> tuple[tuple[Output, ...], datetime | None]:
+    if not report.outputs:
+        return job.outputs, job.stamps.outputs
+    if job.outputs == report.outputs and job.stamps.outputs == report.stamp:
+        return job.outputs, job.stamps.outputs
+    theirs, ours = (report.outputs, report.stamp), (job.outputs, job.stamps.outputs)
+    return theirs if _outputs_rank(*theirs) > _outputs_rank(*ours) else ours
+
+
+def _outputs_rank(outputs: tuple[Output, ...], stamp: datetime | None) -> tuple[bool, float, int, str]:
+    """Newer over older; at the same time the one with more files, then any fixed order."""
+    files = sum(len(output.files) for output in outputs)
+    return bool(outputs), stamp.timestamp() if stamp else 0.0, files, repr(outputs)
+
+
+def _newest_cost(job: Job, report: Report) -> tuple[tuple[Charge, ...], datetime | None]:
+    if not report.cost:
+        return job.cost, job.stamps.cost
+    theirs, ours = (report.cost, report.stamp), (job.cost, job.stamps.cost)
+    return theirs if _cost_rank(*theirs) > _cost_rank(*ours) else ours
+
+
+def _cost_rank(cost: tuple[Charge, ...], stamp: datetime | None) -> tuple[bool, float, int, str]:
+    return bool(cost), stamp.timestamp() if stamp else 0.0, len(cost), repr(cost)
