@@ -99,8 +99,8 @@ class RetryPolicy:
         jitter: a number from 0 to 1, drawn by the caller, so that a thousand deliveries that failed together
         do not come back together.
         """
-        doublings = min(attempt - 1, 40)
-        pause = min(self.backoff_min * 2**doublings, self.backoff_max)
+        doublings = min(attempt - 1, 40)  # beyond that any pause is past any cap
+        pause = min(self.backoff_min * (1 << doublings), self.backoff_max)
         return pause * (0.5 + jitter / 2)
 
 

@@ -2,8 +2,9 @@
 
 import pluggy
 
+from kling_daemon.contexts import DeliveryContext
 from kling_daemon.events import JobEvent, Notice
-from kling_daemon.handlers import DeliveryContext, HandlerType
+from kling_daemon.handlers import HandlerType
 
 PROJECT = "kling_daemon"
 ENTRY_POINT_GROUP = "kling_daemon.plugins"

@@ -1,20 +1,16 @@
 """The one door for plugins: everything that a plugin may import from the daemon."""
 
-from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
-from kling_daemon.handlers import (
+from kling_daemon.contexts import (
     DeliveryContext,
-    Handler,
-    HandlerConfig,
     HandlerContext,
-    HandlerType,
     HttpClient,
     HttpError,
     HttpRefusedError,
     HttpResponse,
     Log,
-    Reject,
-    Retry,
 )
+from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
+from kling_daemon.handlers import Handler, HandlerConfig, HandlerType, Reject, Retry
 from kling_daemon.hookspecs import hookimpl
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin
 from kling_daemon.outputs import Charge, Output, OutputFile

@@ -103,7 +103,8 @@ def verify(
     for secret in secrets:
         expected = _digest(secret, raw_id, raw_timestamp, body)
         # Every pair is compared, so that the time taken tells nothing about which one matched.
-        if any([hmac.compare_digest(expected, signature) for signature in offered]):
+        matches = [hmac.compare_digest(expected, signature) for signature in offered]
+        if any(matches):
             return secret
     raise SignatureError(Flaw.NO_MATCH)
 
