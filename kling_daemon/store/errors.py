@@ -1,0 +1,13 @@
+"""What can go wrong with the store, in words for the person who must mend it."""
+
+
+class StoreError(Exception):
+    """The store cannot be opened or used; the message says why and what to do."""
+
+
+class StoreLockedError(StoreError):
+    """Another daemon uses the same state directory."""
+
+
+class StoreUnavailableError(StoreError):
+    """A unit could not be committed and has left no trace; trying again later may help."""

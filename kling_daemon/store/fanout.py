@@ -1,0 +1,98 @@
+"""Turns events and notices into deliveries: one for each handler that subscribes to them."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kling_daemon.clock import to_millis
+from kling_daemon.events import NOTICE, JobEvent, Notice
+from kling_daemon.store.rows import compact
+from kling_daemon.store.sequences import Sequences
+from kling_daemon.store.statements import Statements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What the store must know of a handler to collect its deliveries, loaded or not."""
+
+    name: str
+    events: frozenset[str]
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    seq: int
+    events: frozenset[str]
+    depends_on: tuple[str, ...]
+
+
+class Fanout:
+    """The registry of handlers, and the only place where deliveries are made.
+
+    The registry is read once and kept in memory, since the one writer is the only one to change it.
+    """
+
+    def __init__(self, db: sqlite3.Connection, sequences: Sequences) -> None:
+        """Read the registry."""
+        self._sql = Statements("fanout")
+        self._sequences = sequences
+        self._known: dict[str, _Known] = {
+            name: _Known(seq=seq, events=frozenset(json.loads(events)), depends_on=tuple(json.loads(depends_on)))
+            for seq, name, events, depends_on in db.execute(self._sql["registry"])
+        }
+        self._subscribers: dict[str, tuple[int, ...]] = {}
+
+    def seq_of(self, handler: str) -> int | None:
+        """Return the row number of a handler; None for one that never was."""
+        known = self._known.get(handler)
+        return known.seq if known else None
+
+    def dependencies_of(self, handler: str) -> dict[str, int]:
+        """Return the handlers that this one waits for, with their row numbers."""
+        known = self._known.get(handler)
+        names = known.depends_on if known else ()
+        return {name: self._known[name].seq for name in names if name in self._known}
+
+    def register(self, db: sqlite3.Connection, now: datetime, registrations: Sequence[Registration]) -> None:
+        """Add or change handlers; deliveries are made for them from the next event on, loaded or not."""
+        for registration in registrations:
+            known = self._known.get(registration.name)
+            seq = known.seq if known else self._sequences.next("handlers")
+            db.execute(
+                self._sql["register"],
+                {
+                    "seq": seq,
+                    "name": registration.name,
+                    "events": compact(sorted(registration.events)),
+                    "depends_on": compact(list(registration.depends_on)),
+                    "now": to_millis(now),
+                },
+            )
+            self._known[registration.name] = _Known(
+                seq=seq, events=registration.events, depends_on=registration.depends_on
+            )
+        self._subscribers.clear()
+
+    def deliver(
+        self, db: sqlite3.Connection, now: datetime, items: Sequence[tuple[int, int | None, JobEvent | Notice]]
+    ) -> None:
+        """Make the deliveries of stored events and notices, each given as row number, its job's, and itself."""
+        millis = to_millis(now)
+        rows = []
+        for seq, job, item in items:
+            is_event = isinstance(item, JobEvent)
+            for handler in self._subscribed(item.type.value if is_event else NOTICE):
+                event, notice = (seq, None) if is_event else (None, seq)
+                rows.append((self._sequences.next("deliveries"), handler, event, notice, job, millis, millis))
+        if rows:
+            db.executemany(self._sql["deliver"], rows)
+
+    def _subscribed(self, event_type: str) -> tuple[int, ...]:
+        subscribers = self._subscribers.get(event_type)
+        if subscribers is None:
+            subscribers = tuple(known.seq for known in self._known.values() if event_type in known.events)
+            self._subscribers[event_type] = subscribers
+        return subscribers

@@ -1,0 +1,77 @@
+"""What is handed to the store to be recorded, and what it answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from kling_daemon.events import JobEvent
+from kling_daemon.jobs import Job
+from kling_daemon.reports import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawCallback:
+    """A callback as it came, kept as evidence."""
+
+    webhook_id: str
+    """The sender's id for it; empty when it had none. Never a key that drops news: it counts with the digest."""
+    body: bytes
+    headers: Sequence[tuple[str, str]]
+    """Without credentials."""
+    verdict: str
+    secret: str | None
+    """The name of the secret that matched."""
+    received_at: datetime
+
+
+class HintWeight(StrEnum):
+    """How much an unproved callback is worth."""
+
+    JOB = "job"
+    """It bore a capability: its job is polled at once."""
+    NONE = "none"
+    """Anybody can send it: its task id waits until there is time to ask Kling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """One thing learnt about one job, to be recorded in one transaction."""
+
+    report: Report | None = None
+    """What is believed; None for a hint, or for a callback that is only kept."""
+    callback: RawCallback | None = None
+    job_id: str | None = None
+    """The job it is about, where a capability or our own submission names it."""
+    adopt: bool = False
+    """Make a job of a task that is not known yet."""
+    hint: HintWeight | None = None
+    hinted_task_id: str | None = None
+    """For a hint without weight: the task id that it names."""
+
+
+class Effect(StrEnum):
+    """What recording did."""
+
+    ADVANCED = "advanced"
+    """The job's state rose, or the job was made; events follow."""
+    MERGED = "merged"
+    """The job learnt something, its state stayed."""
+    UNCHANGED = "unchanged"
+    """Nothing new: a repetition, or old news."""
+    CONTRADICTED = "contradicted"
+    """Kling reports another end than the one that stands."""
+    HINTED = "hinted"
+    """Kling will be asked."""
+    IGNORED = "ignored"
+    """No job is tracked for it, and none was to be made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What one piece of news has led to; committed."""
+
+    effect: Effect
+    job: Job | None
+    events: tuple[JobEvent, ...]
+    evicted_hints: int = 0

@@ -1,0 +1,286 @@
+"""Records news: inside one transaction the pure core folds the reports, and the result is written in sets.
+
+One SELECT loads all jobs that a group names, the reports are folded in the order in which they arrived, and
+`executemany` writes what came of it. Reading before the transaction would let two reports of one group both end a job.
+State rules stand in the core alone; the unique indexes of the schema guard them.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from kling_daemon import __version__
+from kling_daemon.clock import Clock, optional, to_millis
+from kling_daemon.events import JobEvent, events_of
+from kling_daemon.jobs import Job, JobState
+from kling_daemon.polling import PollPolicy
+from kling_daemon.reports import Change, Report, Source, adopt, fold
+from kling_daemon.store.event_cache import EventCache
+from kling_daemon.store.fanout import Fanout
+from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
+from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, compact, from_row, to_row
+from kling_daemon.store.sequences import Sequences
+from kling_daemon.store.statements import Statements
+
+HINT_LIMIT = 10_000
+"""The most hints without weight that wait at a time; the oldest give way, and are counted."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one transaction knows and has yet to write."""
+
+    by_id: dict[str, StoredJob]
+    by_task: dict[str, StoredJob]
+    changed: dict[int, StoredJob] = field(default_factory=dict)
+    callbacks: list[tuple[Any, ...]] = field(default_factory=list)
+    reports: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    settled: list[tuple[int]] = field(default_factory=list)
+    hints: list[tuple[Any, ...]] = field(default_factory=list)
+    happened: list[tuple[int, int, JobEvent]] = field(default_factory=list)
+
+    def keep(self, stored: StoredJob) -> None:
+        """Make a changed job what the rest of the group sees, and have it written."""
+        self.by_id[stored.job.id] = stored
+        if stored.job.task_id is not None:
+            self.by_task[stored.job.task_id] = stored
+        self.changed[stored.seq] = stored
+
+
+class Recorder:
+    """The operation behind `Store.record`."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        clock: Clock,
+        policy: PollPolicy,
+        random: Random,
+        sequences: Sequences,
+        fanout: Fanout,
+        cache: EventCache,
+    ) -> None:
+        """Take what it shares with the other operations of the one writer."""
+        self._account = account
+        self._clock = clock
+        self._policy = policy
+        self._random = random
+        self._sequences = sequences
+        self._fanout = fanout
+        self._cache = cache
+        columns = ", ".join(JOB_COLUMNS)
+        parts = {
+            "columns": columns,
+            "marks": ", ".join("?" * len(JOB_COLUMNS)),
+            "assignments": ", ".join(f"{column} = excluded.{column}" for column in JOB_COLUMNS[2:]),
+        }
+        statements = Statements("record")
+        self._sql = {name: statements[name].format(**parts) for name in statements}
+
+    def __call__(self, db: sqlite3.Connection, units: Sequence[News]) -> list[Recorded]:
+        """Record a group of news; runs inside the writer's transaction."""
+        now = self._clock.now()
+        group = self._load(db, units)
+        recorded = [self._record(group, news, now) for news in units]
+        evicted = self._write(db, group, now)
+        if evicted:
+            last = max(index for index, news in enumerate(units) if news.hint is not None)
+            recorded[last] = replace(recorded[last], evicted_hints=evicted)
+        return recorded
+
+    def make(self, db: sqlite3.Connection, job: Job, *, callback_expected: bool, now: datetime) -> Recorded:
+        """Store a job that we are about to submit, with its first event."""
+        group = _Group(by_id={}, by_task={})
+        stored = StoredJob(
+            seq=self._sequences.next("jobs"),
+            job=job,
+            callback_expected=callback_expected,
+            prompted=False,
+            polls=0,
+            poll_at=None,
+        )
+        group.keep(stored)
+        change = Change(job=job, previous_state=None, advanced=True, contradicted=False)
+        events = self._emit(group, stored.seq, change, now)
+        self._write(db, group, now)
+        return Recorded(effect=Effect.ADVANCED, job=job, events=events)
+
+    def _load(self, db: sqlite3.Connection, units: Sequence[News]) -> _Group:
+        tasks: set[str] = set()
+        ids: set[str] = set()
+        for news in units:
+            if news.job_id is not None:
+                ids.add(news.job_id)
+            if news.hinted_task_id is not None:
+                tasks.add(news.hinted_task_id)
+            if news.report is not None:
+                if news.report.task_id is not None:
+                    tasks.add(news.report.task_id)
+                if news.report.external_id is not None:
+                    ids.add(news.report.external_id)
+        by_id: dict[str, StoredJob] = {}
+        by_task: dict[str, StoredJob] = {}
+        found = [*db.execute(self._sql["load_by_task"], (self._account, json.dumps(list(tasks))))] if tasks else []
+        found += [*db.execute(self._sql["load_by_id"], (json.dumps(list(ids)),))] if ids else []
+        for row in found:
+            stored = from_row(row)
+            by_id[stored.job.id] = stored
+            if stored.job.task_id is not None:
+                by_task[stored.job.task_id] = stored
+        return _Group(by_id=by_id, by_task=by_task)
+
+    def _record(self, group: _Group, news: News, now: datetime) -> Recorded:
+        if news.hint is not None:
+            recorded = self._hint(group, news, now)
+        elif news.report is None:
+            recorded = Recorded(effect=Effect.IGNORED, job=None, events=())
+        else:
+            return self._report(group, news, news.report, now)
+        if news.callback is not None:
+            job = group.by_id[recorded.job.id].seq if recorded.job is not None else None
+            self._keep_callback(group, news.callback, job, news.job_id)
+        return recorded
+
+    def _report(self, group: _Group, news: News, report: Report, now: datetime) -> Recorded:
+        known = self._find(group, news, report)
+        if known is None and not (news.adopt and report.task_id is not None):
+            if news.callback is not None:
+                self._keep_callback(group, news.callback, None, news.job_id)
+            return Recorded(effect=Effect.IGNORED, job=None, events=())
+        if known is None:
+            seq = self._sequences.next("jobs")
+            change = adopt(report, self._account)
+            effect = Effect.ADVANCED
+        else:
+            seq = known.seq
+            change = fold(known.job, report)
+            effect = _effect(known.job, change)
+        callback = self._keep_callback(group, news.callback, seq, news.job_id) if news.callback is not None else None
+        after = self._follow(known, seq, change.job, report, now)
+        if after != known:
+            group.keep(after)
+        if known is not None and known.job.state is JobState.QUEUED and change.advanced:
+            group.settled.append((seq,))
+        if effect is not Effect.UNCHANGED or callback is not None:
+            self._keep_report(group, report, seq, callback, effect)
+        events = self._emit(group, seq, change, now) if change.advanced else ()
+        return Recorded(effect=effect, job=change.job, events=events)
+
+    @staticmethod
+    def _find(group: _Group, news: News, report: Report) -> StoredJob | None:
+        """Find the job: named by us, else by Kling's id, else by our own id come back as the external id."""
+        if news.job_id is not None and (named := group.by_id.get(news.job_id)) is not None:
+            return named
+        if report.task_id is not None and (known := group.by_task.get(report.task_id)) is not None:
+            return known
+        ours = group.by_id.get(report.external_id) if report.external_id is not None else None
+        # Before the create's answer is stored the job has no task id; afterwards the id must be the same.
+        return ours if ours is not None and ours.job.task_id in (None, report.task_id) else None
+
+    def _follow(
+        self, known: StoredJob | None, seq: int, job: Job, report: Report, now: datetime
+    ) -> StoredJob:
+        """Decide when to ask Kling next, now that there is news."""
+        expected = known.callback_expected if known is not None else True
+        prompted = known.prompted if known is not None else False
+        polls = known.polls if known is not None else 0
+        if report.source is not Source.POLL:
+            expected = expected or report.source is Source.CALLBACK
+            polls = 0
+        else:
+            polls += 1
+            prompted = False
+        poll_at = None
+        if not job.state.is_terminal and job.task_id is not None:
+            poll_at = now if prompted else self._next_poll(report.source, expected=expected, polls=polls, now=now)
+        return StoredJob(
+            seq=seq,
+            job=job,
+            callback_expected=expected,
+            prompted=prompted and poll_at is not None,
+            polls=polls,
+            poll_at=poll_at,
+        )
+
+    def _next_poll(self, source: Source | None, *, expected: bool, polls: int, now: datetime) -> datetime:
+        return self._policy.next_poll(
+            source=source, callback_expected=expected, polls=polls, now=now, jitter=self._random.random()
+        )
+
+    def _hint(self, group: _Group, news: News, now: datetime) -> Recorded:
+        named = group.by_id.get(news.job_id) if news.job_id is not None else None
+        if named is not None and news.hint is HintWeight.JOB:
+            if named.job.state.is_terminal:
+                return Recorded(effect=Effect.UNCHANGED, job=named.job, events=())
+            poll_at = now if named.job.task_id is not None else None
+            group.keep(replace(named, prompted=True, poll_at=poll_at))
+            return Recorded(effect=Effect.HINTED, job=named.job, events=())
+        if news.hinted_task_id is None:
+            return Recorded(effect=Effect.IGNORED, job=None, events=())
+        known = group.by_task.get(news.hinted_task_id)
+        if known is not None and known.job.state.is_terminal:
+            return Recorded(effect=Effect.UNCHANGED, job=known.job, events=())
+        group.hints.append((self._sequences.next("hints"), self._account, news.hinted_task_id, to_millis(now)))
+        return Recorded(effect=Effect.HINTED, job=known.job if known else None, events=())
+
+    def _keep_callback(self, group: _Group, callback: RawCallback, job: int | None, job_id: str | None) -> int:
+        seq = self._sequences.next("callbacks")
+        digest = hashlib.sha256(callback.body + b"\0" + (job_id or "").encode()).digest()[:16]
+        headers = compact(list(callback.headers))
+        received_at = to_millis(callback.received_at)
+        group.callbacks.append((
+            seq, self._account, callback.webhook_id, digest, callback.body, headers, callback.verdict, callback.secret,
+            job, __version__, received_at,
+        ))  # fmt: skip
+        return seq
+
+    def _keep_report(self, group: _Group, report: Report, job: int, callback: int | None, effect: Effect) -> None:
+        group.reports.append((
+            self._sequences.next("reports"), job, callback, report.source.value,
+            report.state.value if report.state else None, effect.value, optional(to_millis, report.updated_at),
+            to_millis(report.received_at),
+        ))  # fmt: skip
+
+    def _emit(self, group: _Group, job: int, change: Change, now: datetime) -> tuple[JobEvent, ...]:
+        events = events_of(change, now)
+        snapshot = compact(change.job.as_json())
+        previous = change.previous_state.value if change.previous_state else None
+        state, millis = change.job.state.value, to_millis(now)
+        for event in events:
+            seq = self._sequences.next("events")
+            group.events.append((seq, event.id, job, event.type.value, state, previous, millis, snapshot))
+            group.happened.append((seq, job, event))
+        return events
+
+    def _write(self, db: sqlite3.Connection, group: _Group, now: datetime) -> int:
+        """Write the group's rows and return how many hints gave way."""
+        if group.changed:
+            db.executemany(self._sql["save_job"], [to_row(stored) for stored in group.changed.values()])
+        for statement, rows in (
+            ("save_callback", group.callbacks),
+            ("save_report", group.reports),
+            ("save_event", group.events),
+            ("settle_submission", group.settled),
+            ("save_hint", group.hints),
+        ):
+            if rows:
+                db.executemany(self._sql[statement], rows)
+        self._fanout.deliver(db, now, group.happened)
+        for seq, _, event in group.happened:
+            self._cache.put(seq, event)
+        return db.execute(self._sql["evict_hints"], (HINT_LIMIT,)).rowcount if group.hints else 0
+
+
+def _effect(before: Job, change: Change) -> Effect:
+    if change.contradicted:
+        return Effect.CONTRADICTED
+    if change.advanced:
+        return Effect.ADVANCED
+    return Effect.UNCHANGED if change.job == before else Effect.MERGED

@@ -1,0 +1,115 @@
+"""How jobs stand in the database: one column each, lists and tags as JSON, times as milliseconds."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
+from kling_daemon.outputs import Charge, Output
+
+JOB_COLUMNS = (
+    "seq", "id", "account", "task_id", "external_id", "generation", "endpoint", "model", "state", "reason", "message",
+    "outputs", "cost", "tags", "origin", "created_at", "submitted_at", "updated_at", "finished_at", "contradicted",
+    "callback_missed", "outputs_stamp", "cost_stamp", "verdict_stamp", "callback_expected", "prompted", "polls",
+    "poll_at",
+)  # fmt: skip
+"""The columns of `jobs`, in the order in which rows are read and written here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredJob:
+    """A job with what the store notes about following it."""
+
+    seq: int
+    job: Job
+    callback_expected: bool
+    """Kling was given our callback URL for it, or has used it."""
+    prompted: bool
+    """A hint asked for the next poll, so that what it finds was not missed."""
+    polls: int
+    """Polls since the last callback or submission."""
+    poll_at: datetime | None
+    """When to ask Kling; None while there is nothing to ask."""
+
+
+def compact(value: Any) -> str:
+    """Return JSON without spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def to_row(stored: StoredJob) -> tuple[Any, ...]:
+    """Return the values of a job's row, in the order of JOB_COLUMNS."""
+    job = stored.job
+    return (
+        stored.seq,
+        job.id,
+        job.account,
+        job.task_id,
+        job.external_id,
+        job.generation.value,
+        job.endpoint,
+        job.model,
+        job.state.value,
+        job.reason.value if job.reason else None,
+        job.message,
+        compact([output.as_json() for output in job.outputs]) if job.outputs else "[]",
+        compact([charge.as_json() for charge in job.cost]) if job.cost else "[]",
+        compact(dict(job.tags)) if job.tags else "{}",
+        job.origin.value,
+        to_millis(job.created_at),
+        optional(to_millis, job.submitted_at),
+        to_millis(job.updated_at),
+        optional(to_millis, job.finished_at),
+        int(job.contradicted),
+        int(job.callback_missed),
+        optional(to_millis, job.stamps.outputs),
+        optional(to_millis, job.stamps.cost),
+        optional(to_millis, job.stamps.verdict),
+        int(stored.callback_expected),
+        int(stored.prompted),
+        stored.polls,
+        optional(to_millis, stored.poll_at),
+    )
+
+
+def from_row(row: Sequence[Any]) -> StoredJob:
+    """Read a row whose values come in the order of JOB_COLUMNS."""
+    values = dict(zip(JOB_COLUMNS, row, strict=True))
+    job = Job(
+        id=values["id"],
+        task_id=values["task_id"],
+        external_id=values["external_id"],
+        account=values["account"],
+        generation=Generation(values["generation"]),
+        endpoint=values["endpoint"],
+        model=values["model"],
+        state=JobState(values["state"]),
+        reason=optional(FailureReason, values["reason"]),
+        message=values["message"],
+        outputs=tuple(Output.from_json(output) for output in json.loads(values["outputs"])),
+        cost=tuple(Charge.from_json(charge) for charge in json.loads(values["cost"])),
+        tags=json.loads(values["tags"]),
+        origin=Origin(values["origin"]),
+        created_at=from_millis(values["created_at"]),
+        submitted_at=optional(from_millis, values["submitted_at"]),
+        updated_at=from_millis(values["updated_at"]),
+        finished_at=optional(from_millis, values["finished_at"]),
+        contradicted=bool(values["contradicted"]),
+        callback_missed=bool(values["callback_missed"]),
+        stamps=Stamps(
+            outputs=optional(from_millis, values["outputs_stamp"]),
+            cost=optional(from_millis, values["cost_stamp"]),
+            verdict=optional(from_millis, values["verdict_stamp"]),
+        ),
+    )
+    return StoredJob(
+        seq=values["seq"],
+        job=job,
+        callback_expected=bool(values["callback_expected"]),
+        prompted=bool(values["prompted"]),
+        polls=values["polls"],
+        poll_at=optional(from_millis, values["poll_at"]),
+    )

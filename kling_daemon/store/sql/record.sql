@@ -1,0 +1,33 @@
+-- name: load_by_task
+SELECT {columns} FROM jobs WHERE account = ?1 AND task_id IN (SELECT value FROM json_each(?2));
+
+-- name: load_by_id
+SELECT {columns} FROM jobs WHERE id IN (SELECT value FROM json_each(?1));
+
+-- name: save_job
+INSERT INTO jobs ({columns}) VALUES ({marks})
+ON CONFLICT (seq) DO UPDATE SET {assignments};
+
+-- name: save_callback
+INSERT INTO callbacks (seq, account, webhook_id, digest, body, headers, verdict, secret, job, reader, received_at, last_at, count)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, 1)
+ON CONFLICT (digest, webhook_id) DO UPDATE SET
+  count = count + 1, last_at = excluded.last_at, verdict = excluded.verdict, secret = excluded.secret,
+  job = coalesce(excluded.job, job), reader = excluded.reader;
+
+-- name: save_report
+INSERT INTO reports (seq, job, callback, source, state, effect, updated_at, received_at)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM callbacks WHERE seq = ?3); -- a repeated callback is counted, not reported again
+
+-- name: save_event
+INSERT INTO events (seq, id, job, type, state, previous_state, occurred_at, snapshot) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: settle_submission
+UPDATE submissions SET state = 'settled', owner = NULL, until = NULL, error = NULL WHERE job = ?;
+
+-- name: save_hint
+INSERT INTO hints (seq, account, task_id, received_at, asked) VALUES (?, ?, ?, ?, 0) ON CONFLICT (task_id, account) DO NOTHING;
+
+-- name: evict_hints
+DELETE FROM hints WHERE seq <= (SELECT seq FROM hints ORDER BY seq DESC LIMIT 1 OFFSET ?);
