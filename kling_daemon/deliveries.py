@@ -80,6 +80,9 @@ class Interrupted:
     """We stopped it ourselves; this costs no attempt."""
 
 
+LEAST_PAUSE = timedelta(seconds=1)
+"""What a postponement takes at least: a handler that asks to be called at once, for ever, must not spin."""
+
 Outcome = Acknowledged | Failed | Postponed | Rejected | Interrupted
 
 
@@ -100,8 +103,9 @@ class RetryPolicy:
         do not come back together.
         """
         doublings = min(attempt - 1, 40)  # beyond that any pause is past any cap
-        pause = min(self.backoff_min * (1 << doublings), self.backoff_max)
-        return pause * (0.5 + jitter / 2)
+        # In seconds, since a timedelta overflows where a float does not.
+        seconds = min(self.backoff_min.total_seconds() * 2.0**doublings, self.backoff_max.total_seconds())
+        return timedelta(seconds=seconds * (0.5 + jitter / 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +138,12 @@ def settle(
         case Interrupted():
             return Settlement(state=DeliveryState.PENDING, attempt=attempt - 1, due_at=now)
         case Postponed(after=after, reason=reason):
-            if now + after > created_at + policy.max_age:
+            pause = max(after, LEAST_PAUSE)
+            # Compared as durations: a handler's pause may reach past the end of the calendar.
+            if pause > policy.max_age - (now - created_at):
                 error = f"postponed past its maximum age of {policy.max_age}: {reason}"
                 return Settlement(state=DeliveryState.DEAD, attempt=attempt - 1, due_at=now, error=error)
-            return Settlement(state=DeliveryState.PENDING, attempt=attempt - 1, due_at=now + after, error=reason)
+            return Settlement(state=DeliveryState.PENDING, attempt=attempt - 1, due_at=now + pause, error=reason)
         case Failed(error=error):
             if attempt >= policy.max_attempts:
                 return Settlement(state=DeliveryState.DEAD, attempt=attempt, due_at=now, error=error)

@@ -8,6 +8,8 @@ decide: the first one committed stands.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from math import inf
+from typing import Any
 
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps, adopted_job_id
 from kling_daemon.outputs import Charge, Output
@@ -42,7 +44,7 @@ class Report:
     created_at: datetime | None
     """Kling's creation time."""
     updated_at: datetime | None
-    """Kling's update time, which decides between two versions of the same part."""
+    """Kling's update time, which decides between two versions of the same part; None loses against any."""
     received_at: datetime
     source: Source
     endpoint: str | None = None
@@ -152,7 +154,7 @@ def _submitted_at(report: Report) -> datetime | None:
 
 def _verdict(job: Job, report: Report, *, ends: bool) -> tuple[str, FailureReason | None, datetime | None]:
     """Choose whose words explain the state: only an end's own reports may explain that end."""
-    theirs = report.message, report.reason, report.stamp
+    theirs = report.message, report.reason, report.updated_at
     if ends:
         return theirs
     ours = job.message, job.reason, job.stamps.verdict
@@ -161,34 +163,39 @@ def _verdict(job: Job, report: Report, *, ends: bool) -> tuple[str, FailureReaso
     return theirs if _verdict_rank(*theirs) > _verdict_rank(*ours) else ours
 
 
-def _verdict_rank(
-    message: str, reason: FailureReason | None, stamp: datetime | None
-) -> tuple[bool, bool, float, str, str]:
+def _verdict_rank(message: str, reason: FailureReason | None, stamp: datetime | None) -> tuple[Any, ...]:
     telling = reason is not None and reason is not FailureReason.OTHER
-    return telling, bool(message), stamp.timestamp() if stamp else 0.0, message, reason or ""
+    return telling, bool(message), _moment(stamp), message, reason or ""
 
 
 def _newest_outputs(job: Job, report: Report) -> tuple[tuple[Output, ...], datetime | None]:
-    if not report.outputs:
-        return job.outputs, job.stamps.outputs
-    if job.outputs == report.outputs and job.stamps.outputs == report.stamp:
-        return job.outputs, job.stamps.outputs
-    theirs, ours = (report.outputs, report.stamp), (job.outputs, job.stamps.outputs)
+    theirs, ours = (report.outputs, report.updated_at), (job.outputs, job.stamps.outputs)
+    if not report.outputs or theirs == ours:
+        return ours
     return theirs if _outputs_rank(*theirs) > _outputs_rank(*ours) else ours
 
 
-def _outputs_rank(outputs: tuple[Output, ...], stamp: datetime | None) -> tuple[bool, float, int, str]:
-    """Newer over older; at the same time the one with more files, then any fixed order."""
-    files = sum(len(output.files) for output in outputs)
-    return bool(outputs), stamp.timestamp() if stamp else 0.0, files, repr(outputs)
+def _outputs_rank(outputs: tuple[Output, ...], stamp: datetime | None) -> tuple[Any, ...]:
+    """Newer over older; at the same time more files, then those that last longer, then any fixed order."""
+    files = [file for output in outputs for file in output.files]
+    lasting = max((_moment(file.expires_at) for file in files), default=-inf)
+    return bool(outputs), _moment(stamp), len(files), lasting, repr(outputs)
 
 
 def _newest_cost(job: Job, report: Report) -> tuple[tuple[Charge, ...], datetime | None]:
-    if not report.cost:
-        return job.cost, job.stamps.cost
-    theirs, ours = (report.cost, report.stamp), (job.cost, job.stamps.cost)
+    theirs, ours = (report.cost, report.updated_at), (job.cost, job.stamps.cost)
+    if not report.cost or theirs == ours:
+        return ours
     return theirs if _cost_rank(*theirs) > _cost_rank(*ours) else ours
 
 
-def _cost_rank(cost: tuple[Charge, ...], stamp: datetime | None) -> tuple[bool, float, int, str]:
-    return bool(cost), stamp.timestamp() if stamp else 0.0, len(cost), repr(cost)
+def _cost_rank(cost: tuple[Charge, ...], stamp: datetime | None) -> tuple[Any, ...]:
+    return bool(cost), _moment(stamp), len(cost), repr(cost)
+
+
+def _moment(stamp: datetime | None) -> float:
+    """Order moments; what bears none comes before all that do.
+
+    When a report reached us must not count here: it depends on the order of arrival, which must not matter.
+    """
+    return stamp.timestamp() if stamp else -inf

@@ -1,0 +1,209 @@
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies.kling_news import EPOCH, KLING_STATES, arrivals, histories, queued_job, reports
+
+from kling_daemon.events import EventType, JobEvent, events_of
+from kling_daemon.jobs import FailureReason, Job, JobState, Origin, adopted_job_id
+from kling_daemon.outputs import Charge, Output, OutputFile
+from kling_daemon.reports import Change, Report, adopt, fold
+
+ENDS = (JobState.SUCCEEDED, JobState.FAILED)
+TERMINAL = (EventType.COMPLETED, EventType.FAILED)
+
+
+def play(news: list[Report], job: Job | None) -> tuple[list[Change], list[JobEvent]]:
+    """Take reports in as the store does: the first about an unknown task makes its job, each other is folded in."""
+    changes: list[Change] = []
+    events: list[JobEvent] = []
+    for report in news:
+        change = adopt(report, "default") if job is None else fold(job, report)
+        job = change.job
+        changes.append(change)
+        events += events_of(change, report.received_at)
+    return changes, events
+
+
+def truth(job: Job) -> tuple[object, ...]:
+    return job.state, job.reason, job.message, job.outputs, job.cost, job.contradicted
+
+
+def assert_in_order(events: list[JobEvent]) -> None:
+    seen = [event.job.state for event in events if event.type is EventType.STATUS_CHANGED]
+    assert all(earlier.rank < later.rank for earlier, later in pairwise(seen)), seen
+    assert len({event.id for event in events}) == len(events)
+    ends = [place for place, event in enumerate(events) if event.type in TERMINAL]
+    assert ends == [len(events) - 1], "one terminal event, and nothing after it"
+    assert events[-2].type is EventType.STATUS_CHANGED
+    assert events[-2].job == events[-1].job
+
+
+known = st.sampled_from([None, queued_job(), replace(queued_job(), state=JobState.SUBMITTED, task_id="t1")])
+
+
+@given(data=st.data(), job=known, verdict=st.sampled_from(ENDS))
+def test_any_order_repetition_and_mix_of_reports_ends_in_the_same_job(data, job, verdict):
+    history = data.draw(histories(verdict))
+    one, one_events = play(data.draw(arrivals(history)), job)
+    other, other_events = play(data.draw(arrivals(history)), job)
+    assert truth(one[-1].job) == truth(other[-1].job)
+    assert one[-1].job.state is verdict
+    assert not one[-1].job.contradicted
+    assert_in_order(one_events)
+    assert_in_order(other_events)
+    assert one_events[-1].id == other_events[-1].id
+
+
+@given(data=st.data(), job=known, ends=st.permutations(ENDS))
+def test_of_two_different_ends_the_first_stands_and_the_job_is_marked(data, job, ends):
+    news = data.draw(arrivals(data.draw(histories(ends[0], further=(ends[1],)))))
+    changes, events = play(news, job)
+    first = next(report.verdict for report in news if report.verdict)
+    assert changes[-1].job.state is first
+    assert changes[-1].job.contradicted
+    assert (changes[-1].job.reason is not None) == (first is JobState.FAILED)
+    assert [change.contradicted for change in changes] == [report.verdict not in (None, first) for report in news]
+    assert_in_order(events)
+
+
+@given(data=st.data(), job=known)
+def test_a_report_that_was_taken_in_changes_nothing_when_it_comes_again(data, job):
+    news = data.draw(st.lists(reports(), min_size=1, max_size=5))
+    changes, _ = play(news, job)
+    again = fold(changes[-1].job, news[-1])
+    assert again.job == changes[-1].job
+    assert not again.advanced
+
+
+@given(data=st.data(), job=known)
+def test_the_rank_only_rises_and_what_was_known_is_never_emptied(data, job):
+    changes, _ = play(data.draw(st.lists(reports(), min_size=1, max_size=6)), job)
+    for earlier, later in pairwise(change.job for change in changes):
+        assert earlier.state.rank <= later.state.rank
+        assert earlier.updated_at <= later.updated_at
+        assert not earlier.outputs or later.outputs
+        assert not earlier.cost or later.cost
+        assert not earlier.task_id or later.task_id == earlier.task_id
+        assert not earlier.contradicted or later.contradicted
+
+
+@given(data=st.data(), job=known)
+def test_a_change_says_what_the_state_was_and_whether_it_rose(data, job):
+    changes, _ = play(data.draw(st.lists(reports(), min_size=1, max_size=6)), job)
+    before = job.state if job else None
+    for change in changes:
+        assert change.previous_state is before
+        assert change.advanced == (change.job.state is not before)
+        before = change.job.state
+
+
+@given(report=reports())
+def test_an_adopted_job_is_known_to_kling_and_has_the_same_id_each_time(report):
+    job = adopt(report, "default").job
+    assert job.id == adopted_job_id("default", "t1")
+    assert job.origin is Origin.ADOPTED
+    assert job.state is (report.state or JobState.SUBMITTED)
+
+
+def plain(state: JobState | None, **changes: object) -> Report:
+    report = Report(
+        task_id="t1",
+        external_id=None,
+        generation=queued_job().generation,
+        state=state,
+        reason=None,
+        message="",
+        outputs=(),
+        cost=(),
+        created_at=None,
+        updated_at=EPOCH,
+        received_at=EPOCH,
+        source="callback",
+    )
+    return replace(report, **changes)
+
+
+def video(url: str, expires_at=None) -> tuple[Output, ...]:
+    file = OutputFile(role="main", url=url, expires_at=expires_at)
+    return (Output(type="video", id="v1", duration="5", files=(file,)),)
+
+
+def folded(*news: Report) -> Job:
+    return play(list(news), queued_job())[0][-1].job
+
+
+def test_newer_outputs_replace_older_ones_by_kling_s_update_time_whichever_comes_first():
+    old = plain(JobState.SUCCEEDED, outputs=video("https://cdn.test/old"))
+    new = replace(old, outputs=video("https://cdn.test/new"), updated_at=EPOCH + timedelta(hours=1))
+    assert folded(old, new).outputs == folded(new, old).outputs == new.outputs
+
+
+def test_a_report_without_an_update_time_never_displaces_outputs_that_bear_one():
+    dated = plain(JobState.SUCCEEDED, outputs=video("https://cdn.test/dated"))
+    undated = replace(
+        dated, outputs=video("https://cdn.test/undated"), updated_at=None, received_at=EPOCH + timedelta(days=1)
+    )
+    assert folded(dated, undated).outputs == folded(undated, dated).outputs == dated.outputs
+
+
+def test_at_one_update_time_the_outputs_that_last_longer_win():
+    short = plain(JobState.SUCCEEDED, outputs=video("https://cdn.test/z", EPOCH))
+    long = replace(short, outputs=video("https://cdn.test/a", EPOCH + timedelta(days=30)))
+    assert folded(short, long).outputs == folded(long, short).outputs == long.outputs
+
+
+def test_a_newer_report_without_outputs_or_cost_takes_nothing_away():
+    full = plain(
+        JobState.SUCCEEDED, outputs=video("https://cdn.test/1"), cost=(Charge(kind="unit", amount="1", unit=None),)
+    )
+    empty = plain(JobState.SUCCEEDED, updated_at=EPOCH + timedelta(hours=1))
+    job = folded(full, empty)
+    assert (job.outputs, job.cost) == (full.outputs, full.cost)
+
+
+def test_late_processing_with_outputs_adds_them_without_moving_the_state():
+    late = plain(JobState.PROCESSING, outputs=video("https://cdn.test/1"), message="rendering")
+    job = folded(plain(JobState.SUCCEEDED), late)
+    assert (job.state, job.outputs, job.message) == (JobState.SUCCEEDED, late.outputs, "")
+
+
+def test_an_unknown_status_word_changes_no_state():
+    assert folded(plain(None)).state is JobState.QUEUED
+    assert folded(plain(JobState.PROCESSING), plain(None)).state is JobState.PROCESSING
+
+
+def test_a_telling_reason_wins_over_other_whenever_it_comes():
+    vague = plain(JobState.FAILED, reason=FailureReason.OTHER, message="failed", updated_at=EPOCH + timedelta(hours=1))
+    exact = plain(JobState.FAILED, reason=FailureReason.MODERATION, message="risk control")
+    assert folded(vague, exact).reason is folded(exact, vague).reason is FailureReason.MODERATION
+
+
+def test_a_missed_callback_is_noted_only_by_the_report_that_ends_the_job():
+    missed = plain(JobState.SUCCEEDED, callback_missed=True)
+    assert folded(missed).callback_missed
+    assert not folded(plain(JobState.SUCCEEDED), missed).callback_missed
+    assert not folded(plain(JobState.PROCESSING, callback_missed=True)).callback_missed
+
+
+def test_a_create_that_kling_refused_ends_a_job_that_has_no_task():
+    job = folded(plain(JobState.FAILED, task_id=None, reason=FailureReason.REJECTED, message="bad"))
+    assert (job.state, job.reason, job.task_id, job.submitted_at) == (
+        JobState.FAILED,
+        FailureReason.REJECTED,
+        None,
+        None,
+    )
+
+
+def test_a_report_without_a_task_id_adopts_nothing():
+    with pytest.raises(ValueError, match="task id"):
+        adopt(plain(JobState.FAILED, task_id=None), "default")
+
+
+@pytest.mark.parametrize("state", KLING_STATES)
+def test_only_the_two_ends_are_verdicts(state):
+    assert plain(state).verdict is (state if state in ENDS else None)
