@@ -25,6 +25,16 @@ class WriterConnection(aiosqlite.Connection):
     statement.
     """
 
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """The connection itself, to be used inside `run` alone."""
+        return self._conn
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run a function in the connection's thread."""
+        result: T = await self._execute(work)  # type: ignore[no-untyped-call]
+        return result
+
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run the work in one transaction and return its result once that is on disk; rolled back if it raises."""
 
@@ -41,8 +51,7 @@ class WriterConnection(aiosqlite.Connection):
                 raise
             return result
 
-        result: T = await self._execute(transaction)
-        return result
+        return await self.run(transaction)
 
 
 @asynccontextmanager
@@ -62,8 +71,9 @@ async def open_writer(path: Path) -> AsyncIterator[WriterConnection]:
         db.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
         return db
 
+    writer = WriterConnection(connect, iter_chunk_size=64)
     try:
-        async with WriterConnection(connect, iter_chunk_size=64) as writer:
+        async with writer:
             yield writer
     except sqlite3.DatabaseError as error:
         raise StoreError(f"the database {path} cannot be used: {error}") from error

@@ -83,10 +83,14 @@ class Fanout:
         millis = to_millis(now)
         rows = []
         for seq, job, item in items:
-            is_event = isinstance(item, JobEvent)
-            for handler in self._subscribed(item.type.value if is_event else NOTICE):
-                event, notice = (seq, None) if is_event else (None, seq)
-                rows.append((self._sequences.next("deliveries"), handler, event, notice, job, millis, millis))
+            if isinstance(item, JobEvent):
+                subject, event, notice = item.type.value, seq, None
+            else:
+                subject, event, notice = NOTICE, None, seq
+            rows.extend(
+                (self._sequences.next("deliveries"), handler, event, notice, job, millis, millis)
+                for handler in self._subscribed(subject)
+            )
         if rows:
             db.executemany(self._sql["deliver"], rows)
 

@@ -184,9 +184,7 @@ class Recorder:
         # Before the create's answer is stored the job has no task id; afterwards the id must be the same.
         return ours if ours is not None and ours.job.task_id in (None, report.task_id) else None
 
-    def _follow(
-        self, known: StoredJob | None, seq: int, job: Job, report: Report, now: datetime
-    ) -> StoredJob:
+    def _follow(self, known: StoredJob | None, seq: int, job: Job, report: Report, now: datetime) -> StoredJob:
         """Decide when to ask Kling next, now that there is news."""
         expected = known.callback_expected if known is not None else True
         prompted = known.prompted if known is not None else False

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -99,7 +100,7 @@ class Writer:
         """Commit one group of what waits."""
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_LIMIT))]
         try:
-            results = await self._connection.transact(lambda db: _apply(db, group))
+            results = await self._connection.transact(partial(_apply, group=group))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, every waiter must hear of it
             await self._replay(group, error)
             return
@@ -113,7 +114,7 @@ class Writer:
         log.warning("group commit failed", units=len(group), error=f"{type(error).__name__}: {error}")
         for unit in group:
             try:
-                (result,) = await self._connection.transact(lambda db, unit=unit: _apply(db, [unit]))
+                (result,) = await self._connection.transact(partial(_apply, group=[unit]))
             except Exception as unit_error:  # noqa: BLE001 - the caller gets it
                 if not unit.outcome.done():
                     unit.outcome.set_exception(_explain(unit_error))

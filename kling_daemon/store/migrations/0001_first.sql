@@ -116,6 +116,7 @@ CREATE TABLE deliveries (
   due_at      INTEGER NOT NULL,
   owner       TEXT,             -- the lease: which run of which daemon, and until when
   until       INTEGER,
+  claimed_at  INTEGER,          -- when its last attempt was claimed
   created_at  INTEGER NOT NULL,
   finished_at INTEGER,
   error       TEXT,

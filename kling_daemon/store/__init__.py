@@ -1,0 +1,31 @@
+"""The store: SQLite, known to nobody else; one writer that commits in groups, and readers that page."""
+
+from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
+from kling_daemon.store.fanout import Registration
+from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
+from kling_daemon.store.reader import AmbiguousReferenceError, DeliveryRow, HandlerRow, Reader
+from kling_daemon.store.rows import StoredJob
+from kling_daemon.store.store import Store
+from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionState
+
+__all__ = [
+    "AmbiguousReferenceError",
+    "DeliveryRow",
+    "Effect",
+    "HandlerRow",
+    "HintWeight",
+    "Intent",
+    "News",
+    "Postponement",
+    "RawCallback",
+    "Reader",
+    "Recorded",
+    "Registration",
+    "Store",
+    "StoreError",
+    "StoreLockedError",
+    "StoreUnavailableError",
+    "StoredJob",
+    "Submission",
+    "SubmissionState",
+]

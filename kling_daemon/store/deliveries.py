@@ -1,0 +1,169 @@
+"""Claims and settles deliveries, in the same commit groups as everything else."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from kling_daemon.clock import Clock, from_millis, optional, to_millis
+from kling_daemon.deliveries import Delivery, Settlement
+from kling_daemon.events import NOTICE, EventType, JobEvent, Notice, NoticeKind
+from kling_daemon.jobs import Job, JobState
+from kling_daemon.store.event_cache import EventCache
+from kling_daemon.store.fanout import Fanout
+from kling_daemon.store.rows import compact
+from kling_daemon.store.statements import Statements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A lane's wish for deliveries to begin now."""
+
+    handler: str
+    limit: int
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of an attempt."""
+
+    delivery: Delivery
+    settlement: Settlement
+    outcome: str
+    """A word for the attempt's record: `acknowledged`, `failed`, …."""
+    started_at: datetime
+
+
+class DeliveryDesk:
+    """The operations on deliveries; each takes a group's units at once."""
+
+    def __init__(self, *, owner: str, clock: Clock, fanout: Fanout, cache: EventCache) -> None:
+        """Take the name under which leases are held, and what is shared with the other operations."""
+        self._owner = owner
+        self._clock = clock
+        self._fanout = fanout
+        self._cache = cache
+        self._sql = Statements("deliveries")
+
+    def void_leases(self, db: sqlite3.Connection) -> int:
+        """Take back what an earlier run had begun; its attempts stay counted. Only for the holder of the lock."""
+        now = to_millis(self._clock.now())
+        db.execute(self._sql["void_leases_attempts"], (now,))
+        return db.execute(self._sql["void_leases"], (now,)).rowcount
+
+    def claim(self, db: sqlite3.Connection, units: Sequence[Claim]) -> list[list[Delivery]]:
+        """Begin attempts: due, first of their job, and with what they depend on done or dead."""
+        return [self._claim(db, claim) for claim in units]
+
+    def settle(self, db: sqlite3.Connection, units: Sequence[Settled]) -> list[bool]:
+        """Write down outcomes; False for one whose lease was no longer ours, of which nothing is written."""
+        now = to_millis(self._clock.now())
+        attempts = []
+        answers = []
+        for unit in units:
+            delivery, settlement = unit.delivery, unit.settlement
+            closed = settlement.state not in ("pending", "running")
+            changed = db.execute(
+                self._sql["settle"],
+                (
+                    settlement.state.value,
+                    settlement.attempt,
+                    to_millis(settlement.due_at),
+                    settlement.error,
+                    optional(compact, settlement.result),
+                    now if closed else None,
+                    delivery.id,
+                    self._owner,
+                    delivery.attempt,
+                ),
+            ).rowcount
+            answers.append(changed == 1)
+            if changed == 1:
+                started_at = to_millis(unit.started_at)
+                attempts.append((delivery.id, delivery.attempt, unit.outcome, settlement.error, started_at, now))
+        db.executemany(self._sql["save_attempt"], attempts)
+        return answers
+
+    def retry(self, db: sqlite3.Connection, units: Sequence[int]) -> list[str | None]:
+        """Give deliveries all their attempts again, at once; returns the handler's name, None where it is not to be.
+
+        A person's decision: dead, dropped and waiting ones can be retried, one that is done or running cannot.
+        """
+        now = to_millis(self._clock.now())
+        handlers: list[str | None] = []
+        for delivery in units:
+            changed = db.execute(self._sql["retry"], (now, delivery)).rowcount
+            row = db.execute(self._sql["handler_of"], (delivery,)).fetchone() if changed else None
+            handlers.append(row[0] if row else None)
+        return handlers
+
+    def save_step(self, db: sqlite3.Connection, units: Sequence[tuple[int, str, Any]]) -> list[None]:
+        """Keep small results of handlers, each given as delivery, name and JSON value."""
+        db.executemany(self._sql["save_step"], [(delivery, name, compact(value)) for delivery, name, value in units])
+        return [None] * len(units)
+
+    def _claim(self, db: sqlite3.Connection, claim: Claim) -> list[Delivery]:
+        handler = self._fanout.seq_of(claim.handler)
+        if handler is None:
+            return []
+        now = self._clock.now()
+        dependencies = self._fanout.dependencies_of(claim.handler)
+        statement = self._sql["claimable_after_others" if dependencies else "claimable"]
+        dependency_seqs = compact(list(dependencies.values()))
+        rows = db.execute(
+            statement,
+            {"handler": handler, "now": to_millis(now), "limit": claim.limit, "dependencies": dependency_seqs},
+        ).fetchall()
+        millis, until = to_millis(now), to_millis(now + claim.lease)
+        db.executemany(self._sql["claim"], [(self._owner, until, millis, row[0]) for row in rows])
+        return [
+            Delivery(
+                id=seq,
+                handler=claim.handler,
+                item=self._event(db, event) if event is not None else self._notice(db, notice),
+                attempt=attempt + 1,
+                created_at=from_millis(created_at),
+                results=self._results(db, event, notice, dependencies) if dependencies else {},
+            )
+            for seq, event, notice, attempt, created_at in rows
+        ]
+
+    def _event(self, db: sqlite3.Connection, seq: int) -> JobEvent:
+        kept = self._cache.get(seq)
+        if kept is not None:
+            return kept
+        event_id, event_type, previous, occurred_at, snapshot = db.execute(self._sql["event"], (seq,)).fetchone()
+        job = Job.from_json(json.loads(snapshot))
+        return JobEvent(
+            id=event_id,
+            type=EventType(event_type),
+            occurred_at=from_millis(occurred_at),
+            job_id=job.id,
+            previous_state=optional(JobState, previous),
+            job=job,
+        )
+
+    def _notice(self, db: sqlite3.Connection, seq: int) -> Notice:
+        notice_id, kind, subject, message, raised_at = db.execute(self._sql[NOTICE], (seq,)).fetchone()
+        return Notice(
+            id=notice_id,
+            kind=NoticeKind(kind),
+            subject=subject,
+            message=message,
+            raised_at=from_millis(raised_at),
+        )
+
+    def _results(
+        self, db: sqlite3.Connection, event: int | None, notice: int | None, dependencies: Mapping[str, int]
+    ) -> dict[str, Mapping[str, Any] | None]:
+        names = {seq: name for name, seq in dependencies.items()}
+        rows = db.execute(self._sql["results"], (event, notice, compact(list(names)))).fetchall()
+        return {
+            names[handler]: json.loads(result)
+            if state == "done" and result is not None
+            else ({} if state == "done" else None)
+            for handler, state, result in rows
+        }

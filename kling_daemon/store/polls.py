@@ -1,0 +1,50 @@
+"""Notes polls that brought no news, and hints that have been followed."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from kling_daemon.clock import Clock, to_millis
+from kling_daemon.polling import PollPolicy
+from kling_daemon.store.rows import StoredJob
+from kling_daemon.store.statements import Statements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """A poll after which nothing more is known about a job."""
+
+    stored: StoredJob
+
+
+class PollDesk:
+    """The operations of the poller that are not reports."""
+
+    def __init__(self, *, account: str, clock: Clock, policy: PollPolicy, random: Random) -> None:
+        """Take the rules by which the next poll is set."""
+        self._account = account
+        self._clock = clock
+        self._policy = policy
+        self._random = random
+        self._sql = Statements("polls")
+
+    def unanswered(self, db: sqlite3.Connection, units: Sequence[Unanswered]) -> list[None]:
+        """Set when jobs are asked for again after Kling did not know them."""
+        now = self._clock.now()
+        for unit in units:
+            stored = unit.stored
+            poll_at = self._policy.next_poll(
+                source=None,
+                callback_expected=stored.callback_expected,
+                polls=stored.polls + 1,
+                now=now,
+                jitter=self._random.random(),
+            )
+            db.execute(self._sql["unanswered"], (to_millis(poll_at), stored.job.id))
+        return [None] * len(units)
+
+    def drop_hints(self, db: sqlite3.Connection, units: Sequence[str]) -> list[None]:
+        """Forget hints: Kling has been asked for these task ids."""
+        db.executemany(self._sql["drop_hint"], [(task_id, self._account) for task_id in units])
+        return [None] * len(units)

@@ -1,0 +1,246 @@
+"""Everything that is read from the store: pages for people and programs, and what is due."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import aiosqlite
+
+from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.deliveries import DeliveryState
+from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
+from kling_daemon.jobs import Job, JobState
+from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row
+from kling_daemon.store.statements import Statements
+
+_FAR = 2**62
+
+
+class AmbiguousReferenceError(Exception):
+    """More than one job answers to this task id or external id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """A delivery as people see it."""
+
+    id: int
+    handler: str
+    type: str
+    """The event's type, or `notice`."""
+    item_id: str
+    """The event's or notice's id."""
+    job_id: str | None
+    state: DeliveryState
+    attempt: int
+    due_at: datetime
+    created_at: datetime
+    finished_at: datetime | None
+    error: str | None
+    result: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerRow:
+    """A handler as the registry knows it, loaded or not."""
+
+    name: str
+    events: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    first_at: datetime
+    loaded_at: datetime
+
+
+class Reader:
+    """Reads committed rows over a connection that cannot write.
+
+    Pages are short statements, never a long transaction: a reader that stays would pin the write-ahead log.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection, *, account: str) -> None:
+        """Take a read-only connection whose rows have names."""
+        self._connection = connection
+        self._account = account
+        statements = Statements("reader")
+        self._sql = {name: statements[name].format(columns=", ".join(JOB_COLUMNS)) for name in statements}
+
+    async def job(self, reference: str) -> Job | None:
+        """Find a job by its own id, else Kling's task id, else its external id.
+
+        Raises AmbiguousReferenceError when the reference fits more than one.
+        """
+        for statement in ("job_by_id", "jobs_by_task", "jobs_by_external_id"):
+            rows = await self._all(statement, (reference,))
+            if len(rows) > 1:
+                raise AmbiguousReferenceError(reference)
+            if rows:
+                return from_row(rows[0]).job
+        return None
+
+    async def jobs(
+        self, *, limit: int, before: int | None = None, state: JobState | None = None
+    ) -> list[tuple[int, Job]]:
+        """Return a page of jobs with their row numbers, the latest first."""
+        parameters = {"before": before or _FAR, "state": state.value if state else None, "limit": limit}
+        return [(row["seq"], from_row(row).job) for row in await self._all("jobs", parameters)]
+
+    async def events(
+        self, *, limit: int, after: int = 0, job_id: str | None = None, event_type: EventType | None = None
+    ) -> list[tuple[int, JobEvent]]:
+        """Return a page of events with their row numbers, in the order in which they happened."""
+        parameters = {"after": after, "job": job_id, "type": event_type.value if event_type else None, "limit": limit}
+        events = []
+        for row in await self._all("events", parameters):
+            job = Job.from_json(json.loads(row["snapshot"]))
+            event = JobEvent(
+                id=row["id"],
+                type=EventType(row["type"]),
+                occurred_at=from_millis(row["occurred_at"]),
+                job_id=job.id,
+                previous_state=optional(JobState, row["previous_state"]),
+                job=job,
+            )
+            events.append((row["seq"], event))
+        return events
+
+    async def deliveries(
+        self,
+        *,
+        limit: int,
+        before: int | None = None,
+        state: DeliveryState | None = None,
+        handler: str | None = None,
+        job_id: str | None = None,
+    ) -> list[DeliveryRow]:
+        """Return a page of deliveries, the latest first; the last one's id is the next page's `before`."""
+        parameters = {
+            "before": before or _FAR,
+            "state": state.value if state else None,
+            "handler": handler,
+            "job": job_id,
+            "limit": limit,
+        }
+        return [
+            DeliveryRow(
+                id=row["seq"],
+                handler=row["handler"],
+                type=row["type"],
+                item_id=row["item_id"],
+                job_id=row["job_id"],
+                state=DeliveryState(row["state"]),
+                attempt=row["attempt"],
+                due_at=from_millis(row["due_at"]),
+                created_at=from_millis(row["created_at"]),
+                finished_at=optional(from_millis, row["finished_at"]),
+                error=row["error"],
+                result=optional(json.loads, row["result"]),
+            )
+            for row in await self._all("deliveries", parameters)
+        ]
+
+    async def handlers(self) -> list[HandlerRow]:
+        """Return every handler that was ever configured."""
+        return [
+            HandlerRow(
+                name=row["name"],
+                events=tuple(json.loads(row["events"])),
+                depends_on=tuple(json.loads(row["depends_on"])),
+                first_at=from_millis(row["first_at"]),
+                loaded_at=from_millis(row["loaded_at"]),
+            )
+            for row in await self._all("handlers")
+        ]
+
+    async def open_notices(self) -> list[Notice]:
+        """Return the notices whose cause has not gone away."""
+        return [
+            Notice(
+                id=row["id"],
+                kind=NoticeKind(row["kind"]),
+                subject=row["subject"],
+                message=row["message"],
+                raised_at=from_millis(row["raised_at"]),
+            )
+            for row in await self._all("notices")
+        ]
+
+    async def job_counts(self) -> dict[str, int]:
+        """Count jobs by state."""
+        return {row["state"]: row["jobs"] for row in await self._all("job_counts")}
+
+    async def event_counts(self) -> dict[str, int]:
+        """Count events by type."""
+        return {row["type"]: row["events"] for row in await self._all("event_counts")}
+
+    async def delivery_counts(self) -> dict[str, dict[str, int]]:
+        """Count deliveries by handler and state."""
+        counts: dict[str, dict[str, int]] = {}
+        for row in await self._all("delivery_counts"):
+            counts.setdefault(row["handler"], {})[row["state"]] = row["deliveries"]
+        return counts
+
+    async def missed_callbacks(self) -> dict[tuple[str | None, str | None], int]:
+        """Count the jobs whose end a poll had to find, by endpoint and model."""
+        return {(row["endpoint"], row["model"]): row["jobs"] for row in await self._all("missed_callbacks")}
+
+    async def next_delivery_due(self, handler: str, now: datetime) -> datetime | None:
+        """Return when the first of a handler's waiting deliveries falls due after now.
+
+        What is due already and was not claimed waits for another delivery, whose end wakes the lane.
+        """
+        return await self._moment("next_delivery_due", (handler, to_millis(now)))
+
+    async def step(self, delivery: int, name: str) -> Any:
+        """Return what a handler kept under a name, or None."""
+        rows = await self._all("step", (delivery, name))
+        return json.loads(rows[0]["value"]) if rows else None
+
+    async def due_polls(self, now: datetime, limit: int) -> list[StoredJob]:
+        """Return the jobs to ask Kling about, the longest due first."""
+        return [from_row(row) for row in await self._all("due_polls", (to_millis(now), limit))]
+
+    async def next_poll_due(self) -> datetime | None:
+        """Return when the next job falls due to be polled."""
+        return await self._moment("next_poll_due")
+
+    async def hints(self, limit: int) -> list[str]:
+        """Return the task ids that were named without proof, the oldest first."""
+        return [row["task_id"] for row in await self._all("hints", (self._account, limit))]
+
+    async def next_submission_due(self) -> datetime | None:
+        """Return when the next create may be sent."""
+        return await self._moment("next_submission_due")
+
+    async def digests_in_use(self) -> frozenset[str]:
+        """Return the digests of the bodies that may still have to be sent."""
+        return frozenset(row["digest"] for row in await self._all("digests_in_use"))
+
+    async def unreadable_callbacks(self, reader_version: str, limit: int) -> list[tuple[bytes, Mapping[str, Any]]]:
+        """Return believed callbacks that only other versions have tried to read, as body and the other columns."""
+        rows = await self._all("unreadable", (reader_version, limit))
+        return [
+            (
+                row["body"],
+                {
+                    "webhook_id": row["webhook_id"],
+                    "headers": [tuple(pair) for pair in json.loads(row["headers"])],
+                    "secret": row["secret"],
+                    "received_at": from_millis(row["received_at"]),
+                },
+            )
+            for row in rows
+        ]
+
+    async def callback_counts(self) -> dict[str, int]:
+        """Count the callbacks that were kept, by verdict; repetitions count."""
+        return {row["verdict"]: row["received"] for row in await self._all("callback_counts")}
+
+    async def _all(self, statement: str, parameters: Iterable[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        rows = await self._connection.execute_fetchall(self._sql[statement], parameters)
+        return list(rows)
+
+    async def _moment(self, statement: str, parameters: Iterable[Any] = ()) -> datetime | None:
+        (row,) = await self._all(statement, parameters)
+        return optional(from_millis, row["due_at"])

@@ -1,0 +1,77 @@
+-- name: job_by_id
+SELECT {columns} FROM jobs WHERE id = ?;
+
+-- name: jobs_by_task
+SELECT {columns} FROM jobs WHERE task_id = ? LIMIT 2;
+
+-- name: jobs_by_external_id
+SELECT {columns} FROM jobs WHERE external_id = ? LIMIT 2;
+
+-- name: jobs
+SELECT {columns} FROM jobs
+WHERE seq < :before AND (:state IS NULL OR state = :state)
+ORDER BY seq DESC LIMIT :limit;
+
+-- name: job_counts
+SELECT state, count(*) AS jobs FROM jobs GROUP BY state;
+
+-- name: missed_callbacks
+SELECT endpoint, model, count(*) AS jobs FROM jobs WHERE callback_missed GROUP BY endpoint, model;
+
+-- name: events
+SELECT seq, id, type, previous_state, occurred_at, snapshot FROM events
+WHERE seq > :after AND (:job IS NULL OR job = (SELECT seq FROM jobs WHERE id = :job)) AND (:type IS NULL OR type = :type)
+ORDER BY seq LIMIT :limit;
+
+-- name: event_counts
+SELECT type, count(*) AS events FROM events GROUP BY type;
+
+-- name: deliveries
+SELECT d.seq, h.name AS handler, coalesce(e.type, 'notice') AS type, j.id AS job_id, coalesce(e.id, n.id) AS item_id,
+  d.state, d.attempt, d.due_at, d.created_at, d.finished_at, d.error, d.result
+FROM deliveries d
+JOIN handlers h ON h.seq = d.handler
+LEFT JOIN events e ON e.seq = d.event
+LEFT JOIN notices n ON n.seq = d.notice
+LEFT JOIN jobs j ON j.seq = d.job
+WHERE d.seq < :before AND (:state IS NULL OR d.state = :state) AND (:handler IS NULL OR h.name = :handler)
+  AND (:job IS NULL OR j.id = :job)
+ORDER BY d.seq DESC LIMIT :limit;
+
+-- name: delivery_counts
+SELECT h.name AS handler, d.state, count(*) AS deliveries FROM deliveries d JOIN handlers h ON h.seq = d.handler
+GROUP BY h.name, d.state;
+
+-- name: handlers
+SELECT name, events, depends_on, first_at, loaded_at FROM handlers ORDER BY seq;
+
+-- name: notices
+SELECT id, kind, subject, message, raised_at FROM notices WHERE cleared_at IS NULL ORDER BY seq;
+
+-- name: next_delivery_due
+SELECT min(d.due_at) AS due_at FROM deliveries d JOIN handlers h ON h.seq = d.handler
+WHERE h.name = ? AND d.state = 'pending' AND d.due_at > ?;
+
+-- name: step
+SELECT value FROM steps WHERE delivery = ? AND name = ?;
+
+-- name: due_polls
+SELECT {columns} FROM jobs WHERE poll_at <= ? ORDER BY poll_at LIMIT ?;
+
+-- name: next_poll_due
+SELECT min(poll_at) AS due_at FROM jobs WHERE poll_at IS NOT NULL;
+
+-- name: hints
+SELECT task_id FROM hints WHERE account = ? ORDER BY seq LIMIT ?;
+
+-- name: next_submission_due
+SELECT min(due_at) AS due_at FROM submissions WHERE state IN ('queued', 'ambiguous');
+
+-- name: digests_in_use
+SELECT DISTINCT digest FROM submissions WHERE state <> 'settled';
+
+-- name: unreadable
+SELECT seq, webhook_id, body, headers, secret, received_at FROM callbacks WHERE verdict = 'unreadable' AND reader <> ? LIMIT ?;
+
+-- name: callback_counts
+SELECT verdict, count(*) AS callbacks, sum(count) AS received FROM callbacks GROUP BY verdict;

@@ -1,0 +1,199 @@
+"""The store: what the daemon knows, on disk before anybody is told of it."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+
+from kling_daemon.clock import Clock
+from kling_daemon.deliveries import Delivery, Settlement
+from kling_daemon.events import Notice, NoticeKind
+from kling_daemon.polling import PollPolicy
+from kling_daemon.store.connection import open_reader, open_writer
+from kling_daemon.store.deliveries import Claim, DeliveryDesk, Settled
+from kling_daemon.store.errors import StoreError
+from kling_daemon.store.event_cache import EventCache
+from kling_daemon.store.fanout import Fanout, Registration
+from kling_daemon.store.lock import exclusive
+from kling_daemon.store.migrate import migrate
+from kling_daemon.store.news import News, Recorded
+from kling_daemon.store.notices import NoticeDesk
+from kling_daemon.store.polls import PollDesk, Unanswered
+from kling_daemon.store.reader import Reader
+from kling_daemon.store.record import Recorder
+from kling_daemon.store.rows import StoredJob
+from kling_daemon.store.sequences import Sequences
+from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionDesk
+from kling_daemon.store.writer import Writer
+
+DATABASE = "kling.db"
+
+
+class Store:
+    """One daemon's state directory, opened and locked.
+
+    Every method that writes returns when its unit is committed with a sync of the write-ahead log, and raises
+    StoreUnavailableError, leaving no trace, when that is not possible. What was committed survives `kill -9` and
+    power loss. Reading is `store.read`.
+    """
+
+    def __init__(
+        self,
+        *,
+        writer: Writer,
+        reader: Reader,
+        clock: Clock,
+        recorder: Recorder,
+        deliveries: DeliveryDesk,
+        submissions: SubmissionDesk,
+        notices: NoticeDesk,
+        polls: PollDesk,
+        fanout: Fanout,
+    ) -> None:
+        """Take the parts; `Store.open` makes them."""
+        self.read = reader
+        self._writer = writer
+        self._clock = clock
+        self._recorder = recorder
+        self._deliveries = deliveries
+        self._submissions = submissions
+        self._notices = notices
+        self._polls = polls
+        self._fanout = fanout
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        directory: Path,
+        *,
+        clock: Clock,
+        account: str = "default",
+        policy: PollPolicy | None = None,
+        random: Random | None = None,
+        on_commit: Callable[[int], None] = lambda _units: None,
+    ) -> AsyncIterator[Self]:
+        """Lock the directory, bring the schema up to date, void the leases of earlier runs, and write until the end.
+
+        Raises StoreLockedError when another daemon holds the directory, StoreError when the database cannot be used.
+        """
+        directory = _prepare(directory)
+        policy, random = policy or PollPolicy(), random or Random()  # noqa: S311 - it spreads polls, no secret
+        with exclusive(directory):
+            async with open_writer(directory / DATABASE) as connection:
+                owner = f"{uuid.uuid4()}"
+
+                def begin() -> dict[str, Any]:
+                    db = connection.raw
+                    migrate(db)
+                    sequences, cache = Sequences(db), EventCache()
+                    fanout = Fanout(db, sequences)
+                    recorder = Recorder(
+                        account=account,
+                        clock=clock,
+                        policy=policy,
+                        random=random,
+                        sequences=sequences,
+                        fanout=fanout,
+                        cache=cache,
+                    )
+                    return {
+                        "recorder": recorder,
+                        "deliveries": DeliveryDesk(owner=owner, clock=clock, fanout=fanout, cache=cache),
+                        "submissions": SubmissionDesk(owner=owner, clock=clock, recorder=recorder),
+                        "notices": NoticeDesk(clock=clock, sequences=sequences, fanout=fanout),
+                        "polls": PollDesk(account=account, clock=clock, policy=policy, random=random),
+                        "fanout": fanout,
+                    }
+
+                parts = await connection.run(begin)
+                deliveries, submissions = parts["deliveries"], parts["submissions"]
+                await connection.transact(lambda db: (deliveries.void_leases(db), submissions.void_leases(db)))
+                writer = Writer(connection, on_commit)
+                async with writer.running(), open_reader(directory / DATABASE) as reading:
+                    yield cls(writer=writer, reader=Reader(reading, account=account), clock=clock, **parts)
+
+    async def record(self, news: News) -> Recorded:
+        """Commit what was learnt: callback, report, the job's new state, its events and their deliveries, as one."""
+        return await self._writer.write(self._recorder, news)
+
+    async def record_all(self, news: Sequence[News]) -> list[Recorded]:
+        """Commit several pieces of news, each as by itself."""
+        return await self._writer.write_all(self._recorder, news)
+
+    async def register_handlers(self, registrations: Sequence[Registration]) -> None:
+        """Note the handlers that are loaded now; deliveries are made for them from the next event on."""
+        await self._writer.write(self._register, registrations)
+
+    def _register(self, db: Any, units: Sequence[Sequence[Registration]]) -> list[None]:
+        for registrations in units:
+            self._fanout.register(db, self._clock.now(), registrations)
+        return [None] * len(units)
+
+    async def claim(self, handler: str, *, limit: int, lease: timedelta) -> list[Delivery]:
+        """Begin attempts at up to so many due deliveries; each attempt is counted before it is made."""
+        return await self._writer.write(self._deliveries.claim, Claim(handler=handler, limit=limit, lease=lease))
+
+    async def settle(self, delivery: Delivery, settlement: Settlement, *, outcome: str, started_at: datetime) -> bool:
+        """Write down what became of an attempt; False, and nothing written, when its lease was no longer ours."""
+        settled = Settled(delivery=delivery, settlement=settlement, outcome=outcome, started_at=started_at)
+        return await self._writer.write(self._deliveries.settle, settled)
+
+    async def next_delivery_due(self, handler: str) -> datetime | None:
+        """Return when the first of a handler's waiting deliveries falls due after now."""
+        return await self.read.next_delivery_due(handler, self._clock.now())
+
+    async def retry_delivery(self, delivery: int) -> str | None:
+        """Give a delivery that is not done all its attempts again; returns its handler, None when it cannot be."""
+        return await self._writer.write(self._deliveries.retry, delivery)
+
+    async def load_step(self, delivery_id: int, step: str) -> Any:
+        """Return what a handler kept for a delivery under a name, or None."""
+        return await self.read.step(delivery_id, step)
+
+    async def save_step(self, delivery_id: int, step: str, value: Any) -> None:
+        """Keep a handler's JSON value for a delivery under a name."""
+        await self._writer.write(self._deliveries.save_step, (delivery_id, step, value))
+
+    async def raise_notice(self, notice: Notice) -> bool:
+        """Store a notice with its deliveries; False when one of its kind and subject is open already."""
+        return await self._writer.write(self._notices.raise_, notice)
+
+    async def clear_notice(self, kind: NoticeKind, subject: str) -> bool:
+        """Close a notice whose cause has gone away; False when none was open."""
+        return await self._writer.write(self._notices.clear, (kind, subject))
+
+    async def make_job(self, intent: Intent) -> Recorded:
+        """Store the intent to create a job; one that has its id is returned unchanged."""
+        return await self._writer.write(self._submissions.make, intent)
+
+    async def claim_submissions(self, limit: int) -> list[Submission]:
+        """Take due creates; they count as on the wire from now on."""
+        return await self._writer.write(self._submissions.claim, limit)
+
+    async def postpone_submission(self, postponement: Postponement) -> bool:
+        """Give a claimed create back for later; recording a report about its job settles it instead."""
+        return await self._writer.write(self._submissions.postpone, postponement)
+
+    async def poll_unanswered(self, jobs: Sequence[StoredJob]) -> None:
+        """Note that Kling did not know these jobs when asked."""
+        await self._writer.write_all(self._polls.unanswered, [Unanswered(stored=stored) for stored in jobs])
+
+    async def drop_hints(self, task_ids: Sequence[str]) -> None:
+        """Forget hints that have been followed."""
+        await self._writer.write_all(self._polls.drop_hints, task_ids)
+
+
+def _prepare(directory: Path) -> Path:
+    """Make the state directory for its owner alone."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the state directory {directory} cannot be made: {error.strerror}") from error
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        raise StoreError(f"the state directory {directory} cannot be written to; check its owner and mode")
+    return directory.resolve()
