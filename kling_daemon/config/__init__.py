@@ -1,0 +1,25 @@
+"""The daemon's settings: where they come from, what they mean, and everything that is wrong with them at once."""
+
+from kling_daemon.config.addresses import Address, TcpAddress, UnixAddress
+from kling_daemon.config.lookup import find_config
+from kling_daemon.config.problems import ConfigError, Problem, did_you_mean
+from kling_daemon.config.reading import Loaded, load
+from kling_daemon.config.sections import DeliverySettings, HandlerSettings
+from kling_daemon.config.settings import Settings
+from kling_daemon.config.wording import problems_of
+
+__all__ = [
+    "Address",
+    "ConfigError",
+    "DeliverySettings",
+    "HandlerSettings",
+    "Loaded",
+    "Problem",
+    "Settings",
+    "TcpAddress",
+    "UnixAddress",
+    "did_you_mean",
+    "find_config",
+    "load",
+    "problems_of",
+]

@@ -1,0 +1,46 @@
+"""What no section can tell by itself: settings that contradict each other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kling_daemon.config.addresses import collide
+from kling_daemon.config.layers import Key
+from kling_daemon.config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contradiction:
+    """Settings that do not go together."""
+
+    keys: tuple[Key, ...]
+    """The settings that it follows from, the one to change first."""
+    message: str
+
+
+def contradictions(settings: Settings) -> Iterator[Contradiction]:
+    """Yield what does not go together."""
+    if collide(settings.receiver.listen, settings.api.listen):
+        yield Contradiction(
+            keys=(("api", "listen"), ("receiver", "listen")),
+            message="must differ from receiver.listen: the receiver is public, the API is not",
+        )
+    if settings.trust.require_signature and not settings.trust.secrets:
+        yield Contradiction(
+            keys=(("trust", "require_signature"), ("trust", "secrets")),
+            message="needs a webhook secret (trust.secrets.NAME or KLING_WEBHOOK_SECRETS): without one, all is refused",
+        )
+    if settings.trust.confirm == "always" and settings.kling.api_key is None:
+        yield Contradiction(
+            keys=(("trust", "confirm"), ("kling", "api_key")),
+            message='"always" needs kling.api_key, or Kling cannot be asked and no callback is ever believed',
+        )
+    if settings.poller.max_interval < settings.poller.interval:
+        yield Contradiction(
+            keys=(("poller", "max_interval"), ("poller", "interval")),
+            message="must not be less than poller.interval",
+        )
+    if settings.delivery.max_backoff < settings.delivery.backoff:
+        yield Contradiction(
+            keys=(("delivery", "max_backoff"), ("delivery", "backoff")),
+            message="must not be less than delivery.backoff",
+        )

@@ -1,0 +1,61 @@
+"""Secrets that need no configuration: systemd's credentials, and well-known environment variables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from kling_daemon.config.problems import Problem
+from kling_daemon.config.secrets import SecretError, one_line, read_secret_file
+
+API_KEY = "kling_api_key"
+WEBHOOK_SECRETS = "webhook_secrets"
+
+_VARIABLES = {API_KEY: "KLING_API_KEY", WEBHOOK_SECRETS: "KLING_WEBHOOK_SECRETS"}
+
+
+def read_credentials(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the settings that credentials fill in, as a tree, and what is wrong with them.
+
+    A credential in `$CREDENTIALS_DIRECTORY` comes before the variable of the same meaning.
+    """
+    tree: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, variable in _VARIABLES.items():
+        try:
+            source, text = _find(name, environ)
+            if text is None:
+                continue
+            if name == API_KEY:
+                tree["kling"] = {"api_key": one_line(text, source)}
+            else:
+                tree["trust"] = {"secrets": _named(text, source)}
+        except SecretError as error:
+            problems.append(Problem(path=variable, message=str(error)))
+    return tree, problems
+
+
+def _find(name: str, environ: Mapping[str, str]) -> tuple[str, str | None]:
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if directory and (path := Path(directory) / name).exists():
+        return str(path), read_secret_file(path, private=False)
+    # An empty variable means what an absent one means: compose files cannot leave one out.
+    return _VARIABLES[name], environ.get(_VARIABLES[name]) or None
+
+
+def _named(text: str, source: str) -> dict[str, pydantic.SecretStr]:
+    """Read secrets divided by white space, each with `name:` before it or named after its place."""
+    secrets: dict[str, pydantic.SecretStr] = {}
+    for place, word in enumerate(text.split(), start=1):
+        name, colon, secret = word.partition(":")
+        if not colon:
+            name, secret = ("default" if place == 1 else f"default-{place}"), word
+        if not name or not secret:
+            raise SecretError(f"number {place} in {source} must be a secret, or name:secret")
+        if name in secrets:
+            raise SecretError(f"two secrets in {source} have the name '{name}'")
+        secrets[name] = one_line(secret, source)
+    if not secrets:
+        raise SecretError(f"{source} is empty")
+    return secrets

@@ -1,0 +1,113 @@
+"""What pydantic found, said in plain words and without the value that was found."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pydantic
+from pydantic_core import ErrorDetails
+
+from kling_daemon.config.problems import Problem, did_you_mean
+
+_PLAIN = {
+    "missing": "is missing",
+    "string_type": "must be text in quotes",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "list_type": 'must be a list such as ["one", "two"]',
+    "tuple_type": 'must be a list such as ["one", "two"]',
+    "set_type": 'must be a list such as ["one", "two"]',
+    "frozen_set_type": 'must be a list such as ["one", "two"]',
+    "dict_type": "must be a table of keys",
+    "mapping_type": "must be a table of keys",
+    "model_type": "must be a table of keys",
+    "model_attributes_type": "must be a table of keys",
+    "path_type": "must be a path in quotes",
+}
+_WITH_CONTEXT = {
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "must be at least {min_length} characters long",
+    "string_too_long": "must be at most {max_length} characters long",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+}
+
+Location = tuple[str | int, ...]
+
+
+def dotted(location: Location, prefix: str = "") -> str:
+    """Return a location as an operator writes it: `handlers.archive.events[0]`."""
+    path = prefix
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return path
+
+
+def problems_of(
+    error: pydantic.ValidationError,
+    model: type[pydantic.BaseModel],
+    *,
+    name: Callable[[Location], str] = dotted,
+    also_known: Iterable[str] = (),
+) -> list[Problem]:
+    """Return a problem for each of a model's validation errors.
+
+    name: how the operator calls a location. also_known: keys that may stand beside the model's own; they are looked
+    through for the nearest name.
+    """
+    problems = []
+    for details in error.errors(include_url=False, include_input=True):
+        location = locate(details)
+        is_unknown = details["type"] == "extra_forbidden"
+        message = _unknown(details, model, also_known) if is_unknown else _message(details)
+        problems.append(Problem(path=name(location), message=message))
+    return problems
+
+
+def locate(details: ErrorDetails) -> Location:
+    """Return where an error is; a table's key that is wrong itself stands for its value."""
+    return tuple(part for part in details["loc"] if part != "[key]")
+
+
+def _message(details: ErrorDetails) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind in {"value_error", "assertion_error"}:
+        return str(context["error"])
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind in _WITH_CONTEXT:
+        return _WITH_CONTEXT[kind].format_map(context)
+    return details["msg"].removeprefix("Input should be").removeprefix("Value").strip()
+
+
+def _unknown(details: ErrorDetails, model: type[pydantic.BaseModel], also_known: Iterable[str]) -> str:
+    *above, key = details["loc"]
+    known = set(_keys_at(model, above))
+    if not above:
+        known |= set(also_known)
+    what = "section" if not above and isinstance(details["input"], Mapping) else "key"
+    return f"unknown {what}{did_you_mean(str(key), known)}"
+
+
+def _keys_at(model: type[pydantic.BaseModel], above: list[str | int]) -> Iterable[str]:
+    """Return the keys of the model that a location lies in; none where it cannot be told."""
+    for part in above:
+        field = model.model_fields.get(str(part))
+        annotation: Any = None if field is None else field.annotation
+        if not isinstance(annotation, type) or not issubclass(annotation, pydantic.BaseModel):
+            return ()
+        model = annotation
+    return [field.alias or name for name, field in model.model_fields.items()]
