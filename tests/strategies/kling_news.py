@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
+from kling_daemon.clock import from_millis, to_millis
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
 from kling_daemon.outputs import Charge, Output, OutputFile
 from kling_daemon.reports import Report, Source
@@ -14,11 +15,9 @@ KLING_STATES = (JobState.SUBMITTED, JobState.PROCESSING, JobState.SUCCEEDED, Job
 
 # Few distinct moments, so that equal update times with differing content are common.
 moments = st.integers(0, 6).map(lambda minutes: EPOCH + timedelta(minutes=minutes))
-any_moments = st.datetimes(
-    min_value=datetime(2020, 1, 1),
-    max_value=datetime(2090, 1, 1),
-    timezones=st.just(UTC),  # noqa: DTZ001 - hypothesis wants them naive
-).map(lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000))
+any_moments = st.integers(to_millis(datetime(2020, 1, 1, tzinfo=UTC)), to_millis(datetime(2090, 1, 1, tzinfo=UTC))).map(
+    from_millis
+)
 words = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 
 files = st.builds(
