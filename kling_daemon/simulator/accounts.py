@@ -1,0 +1,93 @@
+"""The one account of the simulated Kling: its jobs, their external ids, its slots and what it was billed."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+from kling_daemon.clock import Clock
+from kling_daemon.jobs import JobState
+from kling_daemon.simulator.plans import plan
+from kling_daemon.simulator.refusals import RefusalError
+from kling_daemon.simulator.settings import SimulatorSettings
+from kling_daemon.simulator.simulated_jobs import Order, SimulatedJob
+
+IDS_PER_JOB = 100
+"""Ids are this far apart: those between are the ids of the job's results."""
+
+
+class Account:
+    """Every job that was ever created, by its id and by its external id. All of it is in memory only."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Open an empty account."""
+        self._clock = clock
+        self._jobs: dict[str, SimulatedJob] = {}
+        self._ids: dict[str, str] = {}
+        self._taken: Counter[str] = Counter()
+        self.billed_jobs = 0
+        self.billed_units = Decimal(0)
+
+    def __iter__(self) -> Iterator[SimulatedJob]:
+        """Yield all jobs in the order of their creates."""
+        return iter(self._jobs.values())
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def create(self, order: Order, settings: SimulatorSettings) -> SimulatedJob:
+        """Take an order in. RefusalError when its external id is in use or no slot is free: then nothing exists."""
+        if order.external_id is not None and order.external_id in self._ids:
+            raise RefusalError(1201, f"External_task_id {order.external_id} already exists")
+        kind = order.endpoint.kind
+        limit = settings.image_slots if kind == "image" else settings.video_slots
+        if limit and self._taken[kind] + order.slots > limit:
+            raise RefusalError(1303)
+        number = len(self._jobs) + 1
+        now = self._clock.now()
+        job = SimulatedJob(
+            number=number,
+            id=_id_of(settings.seed, number),
+            order=order,
+            plan=plan(settings, number, order.prompt),
+            state=JobState.SUBMITTED,
+            created_at=now,
+            updated_at=now,
+            file_lifetime=settings.file_lifetime,
+        )
+        self._taken[kind] += order.slots
+        self._jobs[job.id] = job
+        if order.external_id is not None:
+            self._ids[order.external_id] = job.id
+        return job
+
+    def advance(self, job_id: str, state: JobState) -> SimulatedJob:
+        """Bring a job to a state and return it; at an end its slots are free again and a success is billed."""
+        job = replace(self._jobs[job_id], state=state, updated_at=self._clock.now())
+        self._jobs[job_id] = job
+        if state.is_terminal:
+            self._taken[job.order.endpoint.kind] -= job.order.slots
+        if job.units:
+            self.billed_jobs += 1
+            self.billed_units += job.units
+        return job
+
+    def by_id(self, job_id: str) -> SimulatedJob | None:
+        """Return the job of an id of ours."""
+        return self._jobs.get(job_id)
+
+    def by_external_id(self, external_id: str) -> SimulatedJob | None:
+        """Return the job of an id that the creator gave."""
+        return self._jobs.get(self._ids.get(external_id, ""))
+
+    @property
+    def unfinished(self) -> int:
+        """How many jobs have not reached an end."""
+        return sum(not job.state.is_terminal for job in self)
+
+
+def _id_of(seed: int, number: int) -> str:
+    """Return 18 digits: one `8` as Kling's ids bear today, seven of the seed, ten that count."""
+    digest = int.from_bytes(hashlib.sha256(b"%d" % seed).digest()[:8], "big")
+    return f"8{digest % 10**7:07d}{number * IDS_PER_JOB:010d}"

@@ -1,0 +1,86 @@
+"""The part of the simulator that tests and people talk to, below `/simulator/`: numbers, jobs, settings."""
+
+import hashlib
+import json
+from typing import Any
+
+from aiohttp import web
+
+from kling_daemon.clock import to_rfc3339
+from kling_daemon.simulator.changes import ChangeError, changed, shown
+from kling_daemon.simulator.engine import Engine
+from kling_daemon.simulator.file_server import content
+from kling_daemon.simulator.results import file_names, file_url
+from kling_daemon.simulator.simulated_jobs import SimulatedJob
+
+
+class ControlApi:
+    """The handlers below `/simulator/`. They ask for no key: the simulator guards nothing of value."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Show and change one engine."""
+        self._engine = engine
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return a route for each path and method."""
+        return [
+            web.get("/simulator/stats", self._stats),
+            web.get("/simulator/tasks", self._tasks),
+            web.get("/simulator/settings", self._settings),
+            web.post("/simulator/settings", self._change),
+        ]
+
+    async def _stats(self, _request: web.Request) -> web.Response:
+        return web.json_response(stats(self._engine))
+
+    async def _tasks(self, _request: web.Request) -> web.Response:
+        return web.json_response(jobs(self._engine))
+
+    async def _settings(self, _request: web.Request) -> web.Response:
+        return web.json_response(shown(self._engine.settings))
+
+    async def _change(self, request: web.Request) -> web.Response:
+        try:
+            changes = json.loads(await request.read())
+            self._engine.settings = changed(self._engine.settings, changes)
+        except ChangeError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        except (ValueError, RecursionError):
+            return web.json_response({"error": "the body is no JSON"}, status=400)
+        return web.json_response(shown(self._engine.settings))
+
+
+def stats(engine: Engine) -> dict[str, Any]:
+    """Return all numbers: the counters, what was created and billed, and what is still to come."""
+    return engine.statistics.as_json() | {
+        "created": len(engine.account),
+        "unfinished": engine.account.unfinished,
+        "billed": {"tasks": engine.account.billed_jobs, "units": str(engine.account.billed_units)},
+        "idle": engine.is_idle,
+    }
+
+
+def jobs(engine: Engine) -> list[dict[str, Any]]:
+    """Return every job with its files, in the order of the creates."""
+    return [_job(engine, job) for job in engine.account]
+
+
+def _job(engine: Engine, job: SimulatedJob) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "external_id": job.order.external_id,
+        "endpoint": job.order.path,
+        "model": job.order.model,
+        "state": str(job.state),
+        "message": job.message,
+        "units": str(job.units),
+        "created_at": to_rfc3339(job.created_at),
+        "updated_at": to_rfc3339(job.updated_at),
+        "called_back": sorted(engine.statistics.answered.get(job.id, ())),
+        "files": [_file(engine, job, name) for name in file_names(job)],
+    }
+
+
+def _file(engine: Engine, job: SimulatedJob, name: str) -> dict[str, Any]:
+    body = content(name, engine.settings.file_size)
+    return {"url": file_url(job, name), "size": len(body), "sha256": hashlib.sha256(body).hexdigest()}

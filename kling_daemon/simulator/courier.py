@@ -1,0 +1,109 @@
+"""Carries callbacks to their URLs: signs them when they leave, and tells by counters how they were answered."""
+
+import asyncio
+from dataclasses import replace
+
+import aiohttp
+
+from kling_daemon.clock import EPOCH, Clock
+from kling_daemon.jobs import Generation
+from kling_daemon.simulator.callbacks import Callback
+from kling_daemon.simulator.forgeries import forged_body, forged_headers, forged_url
+from kling_daemon.simulator.settings import SimulatorSettings
+from kling_daemon.simulator.statistics import Statistics
+from kling_daemon.simulator.timeline import Timeline
+from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, sign
+
+ROUNDS = 32
+"""How many callbacks travel at once. A job always uses the same round, which keeps its callbacks in order."""
+
+_HTTP_OK = range(200, 300)
+
+
+class Courier:
+    """The rounds on which callbacks travel; a slow receiver delays only the jobs that share its round."""
+
+    def __init__(self, settings: SimulatorSettings, clock: Clock, timeline: Timeline, statistics: Statistics) -> None:
+        """Carry under these settings until they are replaced."""
+        self.settings = settings
+        self._clock = clock
+        self._timeline = timeline
+        self._statistics = statistics
+        self._rounds: tuple[asyncio.Queue[Callback], ...] = tuple(asyncio.Queue() for _ in range(ROUNDS))
+        self._carried = 0
+
+    def __len__(self) -> int:
+        """How many callbacks were taken and are not yet answered."""
+        return self._carried
+
+    def send(self, callback: Callback) -> None:
+        """Take a callback that is to be sent now, after those of its job that were taken before."""
+        self._carried += 1
+        self._rounds[callback.job.number % ROUNDS].put_nowait(callback)
+
+    async def run(self, number: int, session: aiohttp.ClientSession) -> None:
+        """Carry what one round holds, until cancelled."""
+        while True:
+            await self.step(number, session)
+
+    async def step(self, number: int, session: aiohttp.ClientSession) -> None:
+        """Wait for the round's next callback and carry it; an unreachable receiver is counted, never raised."""
+        callback = await self._rounds[number].get()
+        try:
+            answer = await self._post(callback, session)
+        finally:
+            self._carried -= 1
+        if callback.forgery is not None:
+            self._statistics.forgery_answers[answer] += 1
+            return
+        self._statistics.answers[answer] += 1
+        if answer.isdecimal() and int(answer) in _HTTP_OK:
+            self._statistics.answered[callback.job.id].add(str(callback.job.state))
+        elif callback.attempt <= self.settings.retries:
+            pause = self.settings.retry_after * 2 ** (callback.attempt - 1)
+            again = replace(callback, attempt=callback.attempt + 1)
+            self._timeline.after(pause, lambda: self.send(again))
+
+    async def _post(self, callback: Callback, session: aiohttp.ClientSession) -> str:
+        url, body, headers = self._written(callback)
+        self._count(callback)
+        timeout = aiohttp.ClientTimeout(total=self.settings.callback_timeout.total_seconds())
+        headers["Content-Type"] = "application/json"
+        try:
+            async with session.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False) as answer:
+                await answer.read()
+                return str(answer.status)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return "unreachable"
+
+    def _written(self, callback: Callback) -> tuple[str, bytes, dict[str, str]]:
+        """Return URL, body and headers. Signed now, not when it was planned: a delay must not make it stale."""
+        now = self._clock.now()
+        secrets = self.settings.secrets
+        if callback.forgery is not None:
+            body = forged_body(callback.job, now)
+            return (
+                forged_url(callback.forgery, callback.url),
+                body,
+                forged_headers(callback.forgery, body, now, secrets),
+            )
+        legacy = callback.job.order.endpoint.generation is Generation.LEGACY
+        if not secrets or (legacy and not self.settings.sign_legacy):
+            return callback.url, callback.body, {}
+        seconds = int((now - EPOCH).total_seconds())
+        signatures = (sign(secret, callback.webhook_id, seconds, callback.body) for secret in secrets)
+        headers = {
+            HEADER_ID: callback.webhook_id,
+            HEADER_TIMESTAMP: str(seconds),
+            HEADER_SIGNATURE: " ".join(signatures),
+        }
+        return callback.url, callback.body, headers
+
+    def _count(self, callback: Callback) -> None:
+        if callback.forgery is not None:
+            self._statistics.callbacks["forged"] += 1
+            self._statistics.forgeries[callback.forgery] += 1
+            return
+        self._statistics.callbacks["sent"] += 1
+        if callback.attempt > 1:
+            self._statistics.callbacks["retried"] += 1

@@ -1,0 +1,56 @@
+"""The simulated Kling without its HTTP: takes orders in, and lets each pass through its states in time."""
+
+from kling_daemon.clock import Clock
+from kling_daemon.jobs import JobState
+from kling_daemon.simulator.accounts import Account
+from kling_daemon.simulator.callbacks import Announcer
+from kling_daemon.simulator.courier import Courier
+from kling_daemon.simulator.settings import SimulatorSettings
+from kling_daemon.simulator.simulated_jobs import Order, SimulatedJob
+from kling_daemon.simulator.statistics import Statistics
+from kling_daemon.simulator.timeline import Timeline
+
+
+class Engine:
+    """Account, timeline and callbacks of one simulated Kling, without its HTTP."""
+
+    def __init__(self, settings: SimulatorSettings, clock: Clock) -> None:
+        """Start without a job."""
+        self.clock = clock
+        self.statistics = Statistics()
+        self.account = Account(clock)
+        self.timeline = Timeline(clock)
+        self.courier = Courier(settings, clock, self.timeline, self.statistics)
+        self._announcer = Announcer(self.timeline, self.courier, self.statistics)
+        self._settings = settings
+
+    @property
+    def settings(self) -> SimulatorSettings:
+        """The settings that hold now; new ones hold for what is decided from then on."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: SimulatorSettings) -> None:
+        self._settings = self.courier.settings = settings
+
+    def create(self, order: Order) -> SimulatedJob:
+        """Take an order in and plan its life. RefusalError when the account cannot take it: then nothing exists."""
+        job = self.account.create(order, self._settings)
+        end = JobState.FAILED if job.plan.failure else JobState.SUCCEEDED
+        begins = self.timeline.now() + job.plan.submitted.total_seconds()
+        self.timeline.at(begins, lambda: self._advance(job.id, JobState.PROCESSING))
+        self.timeline.at(begins + job.plan.processing.total_seconds(), lambda: self._advance(job.id, end))
+        self._enter(job)
+        return job
+
+    @property
+    def is_idle(self) -> bool:
+        """True when every job has ended and every callback was sent, or lost, and answered."""
+        return not len(self.timeline) and not len(self.courier)
+
+    def _advance(self, job_id: str, state: JobState) -> None:
+        self._enter(self.account.advance(job_id, state))
+
+    def _enter(self, job: SimulatedJob) -> None:
+        self.statistics.states[job.state] += 1
+        self._announcer.announce(job, self._settings)

@@ -1,0 +1,74 @@
+"""Serves result files as Kling's CDN does: by signed address until that expires, whole or in ranges."""
+
+import hmac
+import re
+from datetime import datetime, timedelta
+
+from aiohttp import hdrs, web
+
+from kling_daemon.clock import EPOCH
+from kling_daemon.simulator.engine import Engine
+from kling_daemon.simulator.media import mp4, png
+from kling_daemon.simulator.results import PREFIX, file_names, ks_secret
+
+_HEX = re.compile(r"[0-9a-f]{1,9}")
+
+
+class FileServer:
+    """The handlers below `/files/`."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Serve the files of one engine's jobs."""
+        self._engine = engine
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route for GET and HEAD."""
+        return [web.get(PREFIX + "{job}/{file}", self._file)]
+
+    async def _file(self, request: web.Request) -> web.Response:
+        self._engine.statistics.requests["file"] += 1
+        name = "{job}/{file}".format_map(request.match_info)
+        time = request.query.get("ksTime", "")
+        if not hmac.compare_digest(request.query.get("ksSecret", "").encode(), ks_secret(name, time).encode()):
+            raise web.HTTPForbidden(text="bad address\n")
+        if not _is_ahead(time, self._engine.clock.now()):
+            raise web.HTTPForbidden(text="expired\n")
+        job = self._engine.account.by_id(request.match_info["job"])
+        if job is None or name not in file_names(job):
+            raise web.HTTPNotFound(text="no such file\n")
+        return _ranged(request, content(name, self._engine.settings.file_size), name)
+
+
+def _is_ahead(ks_time: str, now: datetime) -> bool:
+    return _HEX.fullmatch(ks_time) is not None and now < EPOCH + timedelta(seconds=int(ks_time, 16))
+
+
+def content(name: str, size: int) -> bytes:
+    """Return the bytes of the file of a name: the same ones whenever asked, other ones for every other name."""
+    return png(name, size) if name.endswith(".png") else mp4(name, size)
+
+
+def _ranged(request: web.Request, body: bytes, name: str) -> web.Response:
+    """Answer the whole or the wanted range (RFC 9110, 14); a range of what has changed since is the whole."""
+    size = len(body)
+    # The bytes follow from name and size alone, so these two tell versions apart.
+    etag = f'"{name.replace("/", "-")}-{size}"'
+    headers = {
+        hdrs.ACCEPT_RANGES: "bytes",
+        hdrs.ETAG: etag,
+        hdrs.CONTENT_TYPE: "image/png" if name.endswith(".png") else "video/mp4",
+    }
+    if request.headers.get(hdrs.IF_RANGE, etag) != etag:
+        return web.Response(body=body, headers=headers)
+    try:
+        start, stop, _ = request.http_range.indices(size)
+    except ValueError:
+        # A header that is no range is passed over (RFC 9110, 14.2).
+        return web.Response(body=body, headers=headers)
+    if hdrs.RANGE not in request.headers:
+        return web.Response(body=body, headers=headers)
+    if start >= stop:
+        headers[hdrs.CONTENT_RANGE] = f"bytes */{size}"
+        return web.Response(status=416, headers=headers)
+    headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{size}"
+    return web.Response(status=206, body=body[start:stop], headers=headers)

@@ -1,0 +1,59 @@
+"""Spans of time that something may take, from its shortest to its longest, as people write them: `500ms-2s`."""
+
+import random
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+_UNITS = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `250ms`, `1.5s`, `5m`, `2h` or `30d`; ValueError says what was expected."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no duration; write it like 250ms, 1.5s, 5m, 2h or 30d")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A range of durations, both ends included, never negative."""
+
+    shortest: timedelta
+    longest: timedelta
+
+    def __post_init__(self) -> None:
+        if not timedelta(0) <= self.shortest <= self.longest:
+            raise ValueError(f"a span rises from zero or more, not from {self.shortest} to {self.longest}")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a range such as `20s-60s`, or one duration such as `20ms` for both ends; ValueError otherwise."""
+        first, dash, second = text.partition("-")
+        shortest = parse_duration(first)
+        return cls(shortest=shortest, longest=parse_duration(second) if dash else shortest)
+
+    @classmethod
+    def exactly(cls, duration: timedelta) -> Self:
+        """Return the span whose both ends are the same."""
+        return cls(shortest=duration, longest=duration)
+
+    def choose(self, chance: random.Random) -> timedelta:
+        """Return a duration of the span, each equally likely."""
+        return self.shortest + (self.longest - self.shortest) * chance.random()
+
+    def __str__(self) -> str:
+        return f"{_seconds(self.shortest)}-{_seconds(self.longest)}"
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():g}s"
