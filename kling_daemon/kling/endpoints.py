@@ -7,6 +7,8 @@ from typing import Any
 from kling_daemon.jobs import Generation
 
 LEGACY_PREFIX = "/v1/"
+SOLUTIONS_PREFIX = "/solutions/"
+"""The family of the new generation whose paths name a product and no model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,13 @@ def endpoint_of(path: str) -> Endpoint:
 
 
 def model_of(path: str, body: Mapping[str, Any]) -> str | None:
-    """Return the model that a create asks for: in the path of the new generation, in the body of the legacy one."""
+    """Return the model that a create asks for: in the path of the new generation, in the body of the legacy one.
+
+    None where neither names one; `/solutions/…` never does.
+    """
     if endpoint_of(path).generation is Generation.NEW:
-        return path.rpartition("/")[2] or None
+        family, _, name = path.rpartition("/")
+        return name if name and family and not path.startswith(SOLUTIONS_PREFIX) else None
     model = body.get("model_name") or body.get("model")
     return model if isinstance(model, str) else None
 
