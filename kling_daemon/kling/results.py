@@ -3,7 +3,7 @@
 The same result reads the same in both dialects, since a legacy job may be reported in either.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ _TYPES = {
     "series_images": "series_image",
 }
 """The type behind each list of a legacy `task_result`, in the order in which outputs are listed."""
+_LISTING = {key: place for place, key in enumerate(_TYPES)}
 
 _DURATIONS = ("duration", "mp3_duration", "duration_mp3", "wav_duration", "duration_wav")
 _ROLES = {
@@ -47,70 +48,86 @@ def read_outputs(task: Mapping[str, Any], updated_at: datetime | None) -> tuple[
 
     updated_at: Kling's update time, from which a file's expiry follows where its URL does not tell.
     """
+    entries = _legacy_entries(task) or _new_entries(task)
+    if not entries:
+        return ()
     fallback = None if updated_at is None else updated_at + LIFETIME
-    return tuple(
-        output
-        for type_, entry in list(_legacy_entries(task)) or _new_entries(task)
-        if (output := _read_output(type_, entry, fallback)) is not None
-    )
+    outputs = [_read_output(type_, entry, fallback) for type_, entry in entries]
+    return tuple(output for output in outputs if output is not None)
 
 
-def _legacy_entries(task: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _legacy_entries(task: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     results = task.get("task_result")
     if not isinstance(results, dict):
-        return
+        return []
+    found: list[tuple[str, dict[str, Any]]] = []
     for key in sorted(results, key=_listing):
         entries = results[key]
-        for entry in entries if isinstance(entries, list) else (entries,):
-            if isinstance(entry, dict) and entry:
-                yield _TYPES.get(key) or read_label(key.removesuffix("s")) or "other", entry
+        type_ = _TYPES.get(key) or read_label(key.removesuffix("s")) or "other"
+        if not isinstance(entries, list):
+            entries = [entries]
+        found += [(type_, entry) for entry in entries if isinstance(entry, dict) and entry]
+    return found
 
 
-def _new_entries(task: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _new_entries(task: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     outputs = task.get("outputs")
-    for entry in outputs if isinstance(outputs, list) else ():
-        if isinstance(entry, dict) and entry:
-            yield read_label(entry.get("type")) or "other", entry
+    if not isinstance(outputs, list):
+        return []
+    return [(read_label(entry.get("type")) or "other", entry) for entry in outputs if isinstance(entry, dict) and entry]
 
 
 def _listing(key: str) -> tuple[int, str]:
-    return (list(_TYPES).index(key), key) if key in _TYPES else (len(_TYPES), key)
+    return _LISTING.get(key, len(_LISTING)), key
 
 
 def _read_output(type_: str, entry: dict[str, Any], fallback: datetime | None) -> Output | None:
-    files = [
-        OutputFile(role=role, url=url, expires_at=expires_at(url) or fallback)
-        for role, url in _urls(type_, entry, None, _DEPTH)
-    ]
+    files: list[OutputFile] = []
+    _add_files(files, type_, entry, fallback, role=None, depth=_DEPTH)
     if len(files) > 1:
-        files.sort(key=lambda file: _ORDER.get(file.role, _ELSEWHERE))
+        files.sort(key=_order)
     id_ = read_label(entry.get("id")) or read_label(entry.get(f"{type_}_id"))
     if not files and id_ is None and "type" not in entry:
         return None
     return Output(type=type_, id=id_, duration=_read_duration(entry), files=tuple(files))
 
 
+def _order(file: OutputFile) -> int:
+    return _ORDER.get(file.role, _ELSEWHERE)
+
+
 def _read_duration(entry: dict[str, Any]) -> str | None:
     for key in _DURATIONS:
-        if (value := entry.get(key)) is not None and (duration := read_decimal(value)) is not None:
+        if key in entry and (duration := read_decimal(entry[key])) is not None:
             return duration
     return None
 
 
-def _urls(type_: str, entry: dict[str, Any], inner: str | None, depth: int) -> Iterator[tuple[str, str]]:
-    """Yield role and URL of each file of an entry, those of its references included.
+def _add_files(
+    files: list[OutputFile],
+    type_: str,
+    entry: dict[str, Any],
+    fallback: datetime | None,
+    *,
+    role: str | None,
+    depth: int,
+) -> None:
+    """Add the file behind each field of an entry that names a URL, those of its references included.
 
-    inner: the role of a reference's own file; None for the output itself.
+    role: that of a reference's main file; None for the output itself.
     """
     for key, value in entry.items():
         if isinstance(value, str):
-            if value and "url" in key.lower() and _is_fetchable(value):
-                role = _ROLES.get(key) or _role_of(key, type_)
-                yield (inner if inner is not None and role == MAIN else role), value
+            if value and (key in _ROLES or "url" in key.lower()) and _is_fetchable(value):
+                own = _ROLES.get(key) or _role_of(key, type_)
+                if role is not None and own == MAIN:
+                    own = role
+                files.append(OutputFile(role=own, url=value, expires_at=expires_at(value) or fallback))
         elif depth and value and isinstance(value, list | dict):
             for part in value if isinstance(value, list) else (value,):
                 if isinstance(part, dict):
-                    yield from _urls(type_, part, _sane_role(part.get("role")) or _sane_role(key) or "other", depth - 1)
+                    inner = _sane_role(part.get("role")) or _sane_role(key) or "other"
+                    _add_files(files, type_, part, fallback, role=inner, depth=depth - 1)
 
 
 def _role_of(key: str, type_: str) -> str:

@@ -15,6 +15,8 @@ _MAX_NUMBER = 10**64
 _MAX_MILLIS = 10**13  # the year 2286; beyond it a number is something else than a time
 _SECONDS_BELOW = 10**11  # as milliseconds this would be 1973
 _MAX_DECIMAL = 40
+_TIME_DIGITS = len(str(_MAX_MILLIS))
+_NUMBERS = frozenset({int, float})  # and not `bool`, which `isinstance` would take for an integer
 
 
 def read_identifier(value: Any) -> str | None:
@@ -30,9 +32,7 @@ def read_label(value: Any) -> str | None:
     """Return a short, non-empty, printable string (an id, a name, a word) as it stands."""
     if isinstance(value, str):
         return value if 0 < len(value) <= MAX_LABEL and value.isprintable() else None
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MAX_NUMBER:
-        return str(value)
-    return None
+    return str(value) if type(value) is int and 0 < value < _MAX_NUMBER else None
 
 
 def read_message(value: Any) -> str:
@@ -49,10 +49,10 @@ def read_message(value: Any) -> str:
 def read_moment(value: Any) -> datetime | None:
     """Return the moment that a number of milliseconds, or below 1e11 of seconds, since 1970 names."""
     if isinstance(value, str):
-        if not (value.isascii() and value.isdigit() and len(value) <= len(str(_MAX_MILLIS))):
+        if not (value.isascii() and value.isdigit() and len(value) <= _TIME_DIGITS):
             return None
         value = int(value)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < _MAX_MILLIS:
+    if type(value) not in _NUMBERS or not 0 < value < _MAX_MILLIS:
         return None
     return from_millis(int(value * 1_000 if value < _SECONDS_BELOW else value))
 
@@ -61,12 +61,13 @@ def read_decimal(value: Any) -> str | None:
     """Return a decimal number as Kling's string; a JSON number becomes the shortest string that means it."""
     if isinstance(value, str):
         return value if _is_decimal(value) else None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not -_MAX_NUMBER < value < _MAX_NUMBER:
+    if type(value) not in _NUMBERS or not -_MAX_NUMBER < value < _MAX_NUMBER:
         return None
     text = str(value) if isinstance(value, int) else f"{value:.9f}".rstrip("0").rstrip(".")
     return text if _is_decimal(text) else None
 
 
 def _is_decimal(text: str) -> bool:
-    digits = text.removeprefix("-").replace(".", "", 1)
-    return len(text) <= _MAX_DECIMAL and digits.isascii() and digits.isdigit()
+    if len(text) > _MAX_DECIMAL or not text.isascii():
+        return False
+    return text.isdigit() or text.removeprefix("-").replace(".", "", 1).isdigit()
