@@ -1,0 +1,1 @@
+"""Saves the files of completed jobs to disk."""
