@@ -56,7 +56,7 @@ def stats(engine: Engine) -> dict[str, Any]:
         "created": len(engine.account),
         "unfinished": engine.account.unfinished,
         "billed": {"tasks": engine.account.billed_jobs, "units": str(engine.account.billed_units)},
-        "idle": engine.is_idle,
+        "idle": engine.pending.is_none,
     }
 
 

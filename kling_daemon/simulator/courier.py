@@ -9,6 +9,7 @@ from kling_daemon.clock import EPOCH, Clock
 from kling_daemon.jobs import Generation
 from kling_daemon.simulator.callbacks import Callback
 from kling_daemon.simulator.forgeries import forged_body, forged_headers, forged_url
+from kling_daemon.simulator.pending import Pending
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.statistics import Statistics
 from kling_daemon.simulator.timeline import Timeline
@@ -23,22 +24,26 @@ _HTTP_OK = range(200, 300)
 class Courier:
     """The rounds on which callbacks travel; a slow receiver delays only the jobs that share its round."""
 
-    def __init__(self, settings: SimulatorSettings, clock: Clock, timeline: Timeline, statistics: Statistics) -> None:
-        """Carry under these settings until they are replaced."""
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        *,
+        clock: Clock,
+        timeline: Timeline,
+        pending: Pending,
+        statistics: Statistics,
+    ) -> None:
+        """Carry under these settings until they are replaced; a callback is pending until it was answered."""
         self.settings = settings
+        self._pending = pending
         self._clock = clock
         self._timeline = timeline
         self._statistics = statistics
         self._rounds: tuple[asyncio.Queue[Callback], ...] = tuple(asyncio.Queue() for _ in range(ROUNDS))
-        self._carried = 0
-
-    def __len__(self) -> int:
-        """How many callbacks were taken and are not yet answered."""
-        return self._carried
 
     def send(self, callback: Callback) -> None:
         """Take a callback that is to be sent now, after those of its job that were taken before."""
-        self._carried += 1
+        self._pending.begin()
         self._rounds[callback.job.number % ROUNDS].put_nowait(callback)
 
     async def run(self, number: int, session: aiohttp.ClientSession) -> None:
@@ -50,9 +55,12 @@ class Courier:
         """Wait for the round's next callback and carry it; an unreachable receiver is counted, never raised."""
         callback = await self._rounds[number].get()
         try:
-            answer = await self._post(callback, session)
+            self._note(callback, await self._post(callback, session))
         finally:
-            self._carried -= 1
+            self._pending.end()
+
+    def _note(self, callback: Callback, answer: str) -> None:
+        """Count how a callback was answered; plan another attempt where the settings want one."""
         if callback.forgery is not None:
             self._statistics.forgery_answers[answer] += 1
             return
@@ -65,11 +73,12 @@ class Courier:
             self._timeline.after(pause, lambda: self.send(again))
 
     async def _post(self, callback: Callback, session: aiohttp.ClientSession) -> str:
-        url, body, headers = self._written(callback)
         self._count(callback)
         timeout = aiohttp.ClientTimeout(total=self.settings.callback_timeout.total_seconds())
-        headers["Content-Type"] = "application/json"
         try:
+            # Inside the try: a creator may have given anything as callback URL.
+            url, body, headers = self._written(callback)
+            headers["Content-Type"] = "application/json"
             async with session.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False) as answer:
                 await answer.read()
                 return str(answer.status)

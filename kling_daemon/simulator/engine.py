@@ -5,6 +5,7 @@ from kling_daemon.jobs import JobState
 from kling_daemon.simulator.accounts import Account
 from kling_daemon.simulator.callbacks import Announcer
 from kling_daemon.simulator.courier import Courier
+from kling_daemon.simulator.pending import Pending
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.simulated_jobs import Order, SimulatedJob
 from kling_daemon.simulator.statistics import Statistics
@@ -19,8 +20,11 @@ class Engine:
         self.clock = clock
         self.statistics = Statistics()
         self.account = Account(clock)
-        self.timeline = Timeline(clock)
-        self.courier = Courier(settings, clock, self.timeline, self.statistics)
+        self.pending = Pending()
+        self.timeline = Timeline(clock, self.pending)
+        self.courier = Courier(
+            settings, clock=clock, timeline=self.timeline, pending=self.pending, statistics=self.statistics
+        )
         self._announcer = Announcer(self.timeline, self.courier, self.statistics)
         self._settings = settings
 
@@ -42,11 +46,6 @@ class Engine:
         self.timeline.at(begins + job.plan.processing.total_seconds(), lambda: self._advance(job.id, end))
         self._enter(job)
         return job
-
-    @property
-    def is_idle(self) -> bool:
-        """True when every job has ended and every callback was sent, or lost, and answered."""
-        return not len(self.timeline) and not len(self.courier)
 
     def _advance(self, job_id: str, state: JobState) -> None:
         self._enter(self.account.advance(job_id, state))

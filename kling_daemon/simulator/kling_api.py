@@ -117,6 +117,6 @@ def admit(request: web.Request, settings: SimulatorSettings) -> None:
 
 
 def _listed(request: web.Request, name: str) -> list[str]:
-    """Return the ids of a comma-separated query parameter, each once."""
+    """Return the ids of a comma-separated query parameter."""
     ids = (part.strip() for value in request.query.getall(name, []) for part in value.split(","))
-    return list(dict.fromkeys(filter(None, ids)))
+    return list(filter(None, ids))

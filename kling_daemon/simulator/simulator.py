@@ -43,6 +43,14 @@ class Simulator:
         """Return what `GET /simulator/tasks` answers."""
         return control_api.jobs(self._engine)
 
+    def step(self) -> None:
+        """Do at once what is due by the clock: for a clock that a test moves by hand."""
+        self._engine.timeline.step()
+
+    async def idle(self) -> None:
+        """Wait until every job has ended and every callback was answered, given up or lost. Only while it serves."""
+        await self._engine.pending.none()
+
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
         """Listen and let jobs live until the context is left; yield the URL, without a slash at its end.
@@ -53,7 +61,7 @@ class Simulator:
         routes = (*KlingApi(self._engine).routes(), *FileServer(self._engine).routes())
         failure: Exception | None = None
         async with (
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
             listening(self._engine, (*routes, *ControlApi(self._engine).routes()), host, port) as url,
             asyncio.TaskGroup() as group,
         ):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from kling_daemon.clock import Clock
+from kling_daemon.simulator.pending import Pending
 
 Action = Callable[[], None]
 
@@ -14,16 +15,13 @@ Action = Callable[[], None]
 class Timeline:
     """Actions in the order of their moments; equal moments keep the order in which they were planned."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Start with nothing planned."""
+    def __init__(self, clock: Clock, pending: Pending) -> None:
+        """Start with nothing planned; what is planned is pending until it was done."""
         self._clock = clock
+        self._pending = pending
         self._heap: list[tuple[float, int, Action]] = []
         self._order = itertools.count()
         self._bell = asyncio.Event()
-
-    def __len__(self) -> int:
-        """How many actions are still to come."""
-        return len(self._heap)
 
     def now(self) -> float:
         """Return the moment that it is, in seconds of the monotonic clock."""
@@ -35,6 +33,7 @@ class Timeline:
 
     def at(self, moment: float, action: Action) -> None:
         """Plan an action for a moment of the monotonic clock; one that has passed means at once."""
+        self._pending.begin()
         heapq.heappush(self._heap, (moment, next(self._order), action))
         self._bell.set()
 
@@ -43,6 +42,7 @@ class Timeline:
         now = self.now()
         while self._heap and self._heap[0][0] <= now:
             heapq.heappop(self._heap)[2]()
+            self._pending.end()
         return self._heap[0][0] - now if self._heap else None
 
     async def run(self) -> None:
