@@ -81,7 +81,7 @@ class Fanout:
     ) -> None:
         """Make the deliveries of stored events and notices, each given as row number, its job's, and itself."""
         millis = to_millis(now)
-        rows = []
+        rows: list[tuple[int, int, int | None, int | None, int | None, int, int]] = []
         for seq, job, item in items:
             if isinstance(item, JobEvent):
                 subject, event, notice = item.type.value, seq, None

@@ -29,7 +29,7 @@ class HintWeight(StrEnum):
     """How much an unproved callback is worth."""
 
     JOB = "job"
-    """It bore a capability: its job is polled at once."""
+    """It bore a capability, or a signature that is to be confirmed: its job is polled at once."""
     NONE = "none"
     """Anybody can send it: its task id waits until there is time to ask Kling."""
 
@@ -41,6 +41,8 @@ class News:
     report: Report | None = None
     """What is believed; None for a hint, or for a callback that is only kept."""
     callback: RawCallback | None = None
+    recount: bool = True
+    """False when a kept callback is read again: it did not come once more."""
     job_id: str | None = None
     """The job it is about, where a capability or our own submission names it."""
     adopt: bool = False

@@ -12,6 +12,7 @@ from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
 from kling_daemon.jobs import Job, JobState
+from kling_daemon.store.news import RawCallback
 from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row
 from kling_daemon.store.statements import Statements
 
@@ -217,18 +218,20 @@ class Reader:
         """Return the digests of the bodies that may still have to be sent."""
         return frozenset(row["digest"] for row in await self._all("digests_in_use"))
 
-    async def unreadable_callbacks(self, reader_version: str, limit: int) -> list[tuple[bytes, Mapping[str, Any]]]:
-        """Return believed callbacks that only other versions have tried to read, as body and the other columns."""
+    async def unreadable_callbacks(self, reader_version: str, limit: int) -> list[tuple[RawCallback, str | None]]:
+        """Return believed callbacks that only other versions have tried to read, with the job a capability named."""
         rows = await self._all("unreadable", (reader_version, limit))
         return [
             (
-                row["body"],
-                {
-                    "webhook_id": row["webhook_id"],
-                    "headers": [tuple(pair) for pair in json.loads(row["headers"])],
-                    "secret": row["secret"],
-                    "received_at": from_millis(row["received_at"]),
-                },
+                RawCallback(
+                    webhook_id=row["webhook_id"],
+                    body=row["body"],
+                    headers=[tuple(pair) for pair in json.loads(row["headers"])],
+                    verdict="unreadable",
+                    secret=row["secret"],
+                    received_at=from_millis(row["received_at"]),
+                ),
+                row["capability"] or None,
             )
             for row in rows
         ]

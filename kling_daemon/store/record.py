@@ -8,7 +8,7 @@ State rules stand in the core alone; the unique indexes of the schema guard them
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
@@ -37,6 +37,8 @@ class _Group:
 
     by_id: dict[str, StoredJob]
     by_task: dict[str, StoredJob]
+    unanswered: dict[str, str]
+    """The ids of jobs whose create has not been answered yet, by external id."""
     changed: dict[int, StoredJob] = field(default_factory=dict)
     callbacks: list[tuple[Any, ...]] = field(default_factory=list)
     reports: list[tuple[Any, ...]] = field(default_factory=list)
@@ -97,7 +99,7 @@ class Recorder:
 
     def make(self, db: sqlite3.Connection, job: Job, *, callback_expected: bool, now: datetime) -> Recorded:
         """Store a job that we are about to submit, with its first event."""
-        group = _Group(by_id={}, by_task={})
+        group = _Group(by_id={}, by_task={}, unanswered={})
         stored = StoredJob(
             seq=self._sequences.next("jobs"),
             job=job,
@@ -115,26 +117,35 @@ class Recorder:
     def _load(self, db: sqlite3.Connection, units: Sequence[News]) -> _Group:
         tasks: set[str] = set()
         ids: set[str] = set()
+        external_ids: set[str] = set()
         for news in units:
             if news.job_id is not None:
                 ids.add(news.job_id)
             if news.hinted_task_id is not None:
                 tasks.add(news.hinted_task_id)
-            if news.report is not None:
-                if news.report.task_id is not None:
-                    tasks.add(news.report.task_id)
-                if news.report.external_id is not None:
-                    ids.add(news.report.external_id)
-        by_id: dict[str, StoredJob] = {}
-        by_task: dict[str, StoredJob] = {}
-        found = [*db.execute(self._sql["load_by_task"], (self._account, json.dumps(list(tasks))))] if tasks else []
-        found += [*db.execute(self._sql["load_by_id"], (json.dumps(list(ids)),))] if ids else []
-        for row in found:
+            if news.report is not None and news.report.task_id is not None:
+                tasks.add(news.report.task_id)
+            if news.report is not None and news.report.external_id is not None:
+                external_ids.add(news.report.external_id)
+        group = _Group(by_id={}, by_task={}, unanswered={})
+        if tasks:
+            self._add(group, db.execute(self._sql["load_by_task"], (self._account, json.dumps(list(tasks)))))
+        if ids:
+            self._add(group, db.execute(self._sql["load_by_id"], (json.dumps(list(ids)),)))
+        if external_ids:
+            parameters = (self._account, json.dumps(list(external_ids)))
+            self._add(group, db.execute(self._sql["load_by_external_id"], parameters))
+        return group
+
+    @staticmethod
+    def _add(group: _Group, rows: Iterable[Sequence[Any]]) -> None:
+        for row in rows:
             stored = from_row(row)
-            by_id[stored.job.id] = stored
+            group.by_id[stored.job.id] = stored
             if stored.job.task_id is not None:
-                by_task[stored.job.task_id] = stored
-        return _Group(by_id=by_id, by_task=by_task)
+                group.by_task[stored.job.task_id] = stored
+            elif stored.job.external_id is not None:
+                group.unanswered[stored.job.external_id] = stored.job.id
 
     def _record(self, group: _Group, news: News, now: datetime) -> Recorded:
         if news.hint is not None:
@@ -145,14 +156,14 @@ class Recorder:
             return self._report(group, news, news.report, now)
         if news.callback is not None:
             job = group.by_id[recorded.job.id].seq if recorded.job is not None else None
-            self._keep_callback(group, news.callback, job, news.job_id)
+            self._keep_callback(group, news, news.callback, job)
         return recorded
 
     def _report(self, group: _Group, news: News, report: Report, now: datetime) -> Recorded:
         known = self._find(group, news, report)
-        if known is None and not (news.adopt and report.task_id is not None):
+        if known is None and not (news.adopt and report.task_id is not None and report.task_id not in group.by_task):
             if news.callback is not None:
-                self._keep_callback(group, news.callback, None, news.job_id)
+                self._keep_callback(group, news, news.callback, None)
             return Recorded(effect=Effect.IGNORED, job=None, events=())
         if known is None:
             seq = self._sequences.next("jobs")
@@ -162,7 +173,7 @@ class Recorder:
             seq = known.seq
             change = fold(known.job, report)
             effect = _effect(known.job, change)
-        callback = self._keep_callback(group, news.callback, seq, news.job_id) if news.callback is not None else None
+        callback = self._keep_callback(group, news, news.callback, seq) if news.callback is not None else None
         after = self._follow(known, seq, change.job, report, now)
         if after != known:
             group.keep(after)
@@ -175,14 +186,15 @@ class Recorder:
 
     @staticmethod
     def _find(group: _Group, news: News, report: Report) -> StoredJob | None:
-        """Find the job: named by us, else by Kling's id, else by our own id come back as the external id."""
-        if news.job_id is not None and (named := group.by_id.get(news.job_id)) is not None:
-            return named
+        """Find the job: by Kling's id, else the one that we named or gave this external id and that has no task yet."""
         if report.task_id is not None and (known := group.by_task.get(report.task_id)) is not None:
-            return known
-        ours = group.by_id.get(report.external_id) if report.external_id is not None else None
-        # Before the create's answer is stored the job has no task id; afterwards the id must be the same.
-        return ours if ours is not None and ours.job.task_id in (None, report.task_id) else None
+            return known if news.job_id in (None, known.job.id) else None
+        named = news.job_id
+        if named is None and report.external_id is not None:
+            named = group.unanswered.get(report.external_id)
+        ours = group.by_id.get(named) if named is not None else None
+        # A job keeps the task that it got first: a report about another task is none of its business.
+        return ours if ours is not None and (report.task_id is None or ours.job.task_id is None) else None
 
     def _follow(self, known: StoredJob | None, seq: int, job: Job, report: Report, now: datetime) -> StoredJob:
         """Decide when to ask Kling next, now that there is news."""
@@ -214,6 +226,8 @@ class Recorder:
 
     def _hint(self, group: _Group, news: News, now: datetime) -> Recorded:
         named = group.by_id.get(news.job_id) if news.job_id is not None else None
+        if named is None and news.hinted_task_id is not None:
+            named = group.by_task.get(news.hinted_task_id)
         if named is not None and news.hint is HintWeight.JOB:
             if named.job.state.is_terminal:
                 return Recorded(effect=Effect.UNCHANGED, job=named.job, events=())
@@ -222,20 +236,19 @@ class Recorder:
             return Recorded(effect=Effect.HINTED, job=named.job, events=())
         if news.hinted_task_id is None:
             return Recorded(effect=Effect.IGNORED, job=None, events=())
-        known = group.by_task.get(news.hinted_task_id)
-        if known is not None and known.job.state.is_terminal:
-            return Recorded(effect=Effect.UNCHANGED, job=known.job, events=())
+        if named is not None and named.job.state.is_terminal:
+            return Recorded(effect=Effect.UNCHANGED, job=named.job, events=())
         group.hints.append((self._sequences.next("hints"), self._account, news.hinted_task_id, to_millis(now)))
-        return Recorded(effect=Effect.HINTED, job=known.job if known else None, events=())
+        return Recorded(effect=Effect.HINTED, job=named.job if named else None, events=())
 
-    def _keep_callback(self, group: _Group, callback: RawCallback, job: int | None, job_id: str | None) -> int:
+    def _keep_callback(self, group: _Group, news: News, callback: RawCallback, job: int | None) -> int:
         seq = self._sequences.next("callbacks")
-        digest = hashlib.sha256(callback.body + b"\0" + (job_id or "").encode()).digest()[:16]
+        digest = hashlib.sha256(callback.body).digest()[:16]
         headers = compact(list(callback.headers))
         received_at = to_millis(callback.received_at)
         group.callbacks.append((
-            seq, self._account, callback.webhook_id, digest, callback.body, headers, callback.verdict, callback.secret,
-            job, __version__, received_at,
+            seq, self._account, callback.webhook_id, digest, news.job_id or "", callback.body, headers,
+            callback.verdict, callback.secret, job, __version__, received_at, int(news.recount),
         ))  # fmt: skip
         return seq
 

@@ -36,12 +36,13 @@ CREATE INDEX jobs_by_external_id ON jobs (external_id) WHERE external_id IS NOT 
 CREATE INDEX jobs_to_poll ON jobs (poll_at) WHERE poll_at IS NOT NULL;
 CREATE INDEX jobs_open ON jobs (state) WHERE state IN ('queued', 'submitted', 'processing');
 
--- The raw evidence: one row per webhook-id and digest, with a count of how often it came.
+-- The raw evidence: one row per webhook-id, digest and capability, with a count of how often it came.
 CREATE TABLE callbacks (
   seq         INTEGER PRIMARY KEY,
   account     TEXT NOT NULL,
   webhook_id  TEXT NOT NULL,    -- empty when there was none
-  digest      BLOB NOT NULL,    -- of the body and the capability's job
+  digest      BLOB NOT NULL,    -- of the body
+  capability  TEXT NOT NULL,    -- the id of the job that a genuine capability named; else empty
   body        BLOB NOT NULL,
   headers     TEXT NOT NULL,    -- JSON list of pairs, without credentials
   verdict     TEXT NOT NULL,
@@ -53,7 +54,7 @@ CREATE TABLE callbacks (
   count       INTEGER NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX callbacks_once ON callbacks (digest, webhook_id);
+CREATE UNIQUE INDEX callbacks_once ON callbacks (digest, webhook_id, capability);
 CREATE INDEX callbacks_unreadable ON callbacks (reader) WHERE verdict = 'unreadable';
 
 CREATE TABLE reports (

@@ -71,7 +71,8 @@ SELECT min(due_at) AS due_at FROM submissions WHERE state IN ('queued', 'ambiguo
 SELECT DISTINCT digest FROM submissions WHERE state <> 'settled';
 
 -- name: unreadable
-SELECT seq, webhook_id, body, headers, secret, received_at FROM callbacks WHERE verdict = 'unreadable' AND reader <> ? LIMIT ?;
+SELECT webhook_id, capability, body, headers, secret, received_at FROM callbacks
+WHERE verdict = 'unreadable' AND reader <> ? LIMIT ?;
 
 -- name: callback_counts
 SELECT verdict, count(*) AS callbacks, sum(count) AS received FROM callbacks GROUP BY verdict;

@@ -4,16 +4,21 @@ SELECT {columns} FROM jobs WHERE account = ?1 AND task_id IN (SELECT value FROM 
 -- name: load_by_id
 SELECT {columns} FROM jobs WHERE id IN (SELECT value FROM json_each(?1));
 
+-- name: load_by_external_id
+-- only jobs whose create has not been answered yet; the others are found by Kling's id
+SELECT {columns} FROM jobs WHERE account = ?1 AND task_id IS NULL AND external_id IN (SELECT value FROM json_each(?2));
+
 -- name: save_job
 INSERT INTO jobs ({columns}) VALUES ({marks})
 ON CONFLICT (seq) DO UPDATE SET {assignments};
 
 -- name: save_callback
-INSERT INTO callbacks (seq, account, webhook_id, digest, body, headers, verdict, secret, job, reader, received_at, last_at, count)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, 1)
-ON CONFLICT (digest, webhook_id) DO UPDATE SET
-  count = count + 1, last_at = excluded.last_at, verdict = excluded.verdict, secret = excluded.secret,
-  job = coalesce(excluded.job, job), reader = excluded.reader;
+INSERT INTO callbacks (
+  seq, account, webhook_id, digest, capability, body, headers, verdict, secret, job, reader, received_at, last_at, count)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13)
+ON CONFLICT (digest, webhook_id, capability) DO UPDATE SET
+  count = count + excluded.count, last_at = max(last_at, excluded.last_at), verdict = excluded.verdict,
+  secret = excluded.secret, job = coalesce(excluded.job, job), reader = excluded.reader;
 
 -- name: save_report
 INSERT INTO reports (seq, job, callback, source, state, effect, updated_at, received_at)

@@ -1,0 +1,5 @@
+"""The public listener: it takes callbacks and answers whether it is alive, and knows nothing else."""
+
+from kling_daemon.receiver.app import HEALTH_PATH, build_receiver
+
+__all__ = ["HEALTH_PATH", "build_receiver"]

@@ -1,0 +1,86 @@
+"""The aiohttp application that faces the internet: one callback path, one health path, generic answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from kling_daemon.tracking import Inbox
+
+HEALTH_PATH = "/healthz"
+
+_JSON = "application/json"
+_BODIES = {
+    200: b'{"received": true}',
+    202: b'{"received": true}',
+    400: b'{"error": "unreadable body"}',
+    401: b'{"error": "unauthorized"}',
+    404: b'{"error": "not found"}',
+    405: b'{"error": "method not allowed"}',
+    413: b'{"error": "body too large"}',
+    415: b'{"error": "unsupported media type"}',
+    503: b'{"error": "try again later"}',
+}
+"""One body per status: the sender never learns why, and never sees what it sent."""
+
+log = structlog.get_logger(__name__)
+
+
+def build_receiver(inbox: Inbox, *, path: str, max_body: int) -> web.Application:
+    """Return the application; max_body is in bytes and counts what is streamed, whatever the headers say.
+
+    One catch-all route, so that every answer, also to unknown paths and methods, is ours and tells nothing.
+    """
+    callback_path = path.rstrip("/")
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path == HEALTH_PATH:
+            return _reply(200) if request.method in ("GET", "HEAD") else _reply(405, allow="GET, HEAD")
+        if request.path != callback_path and not request.path.startswith(f"{callback_path}/"):
+            return _reply(404)
+        if request.method != "POST":
+            return _reply(405, allow="POST")
+        if request.content_type != _JSON or "Content-Encoding" in request.headers:
+            return _reply(415)
+        if request.content_length is not None and request.content_length > max_body:
+            return _reply(413, close=True)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return _reply(413, close=True)
+        answer = await inbox.take(request.raw_headers, body, request.path)
+        return _reply(answer.status, retry_after=answer.retry_after)
+
+    app = web.Application(client_max_size=max_body, middlewares=[_no_traceback])
+    app.router.add_route("*", "/{path:.*}", handle)
+    return app
+
+
+@web.middleware
+async def _no_traceback(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer 503 where our own code fails: a sender that is told so comes again, and nothing is lost."""
+    try:
+        return await handler(request)
+    except (asyncio.CancelledError, ConnectionError, web.HTTPException):
+        raise
+    except Exception:
+        log.exception("callback could not be handled")
+        return _reply(503, retry_after=30)
+
+
+def _reply(
+    status: int, *, allow: str | None = None, retry_after: int | None = None, close: bool = False
+) -> web.Response:
+    headers = {"Server": "kling-daemon"}
+    if allow is not None:
+        headers["Allow"] = allow
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    response = web.Response(status=status, body=_BODIES[status], content_type=_JSON, headers=headers)
+    if close:
+        # The rest of the body is not read, so the connection cannot be used for another request.
+        response.force_close()
+    return response

@@ -1,0 +1,110 @@
+"""The only way in for news about jobs: committed first, then told to whoever listens."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from kling_daemon.bus import Bus
+from kling_daemon.store import Effect, News, Recorded, Store
+
+log = structlog.get_logger(__name__)
+
+
+class Counters(Protocol):
+    """What the tracker counts; filled by the telemetry."""
+
+    def report(self, source: str, effect: str) -> None:
+        """Count a believed report."""
+        ...
+
+    def event(self, event_type: str) -> None:
+        """Count a stored event."""
+        ...
+
+    def missed_callback(self, endpoint: str | None, model: str | None) -> None:
+        """Count a job whose end a poll had to find."""
+        ...
+
+    def hints_evicted(self, count: int) -> None:
+        """Count hints that gave way to newer ones."""
+        ...
+
+
+class Tracker:
+    """Records news and then rings the bell.
+
+    When `record` returns, everything that follows from the news is on disk. The bus is rung once for all that one
+    commit brought, on the next turn of the loop; a crash in between loses the ring and nothing else.
+    """
+
+    def __init__(self, store: Store, bus: Bus, counters: Counters) -> None:
+        """Take where news is kept, told and counted."""
+        self.polls_changed = asyncio.Event()
+        """Set when a job may be due to be polled earlier than before."""
+        self._store = store
+        self._bus = bus
+        self._counters = counters
+        self._untold: list[tuple[News, Recorded]] = []
+
+    async def record(self, news: News) -> Recorded:
+        """Commit one piece of news and return what it led to; StoreUnavailableError, and no trace, if it cannot be."""
+        recorded = await self._store.record(news)
+        self.tell(news, recorded)
+        return recorded
+
+    async def record_all(self, news: Sequence[News]) -> list[Recorded]:
+        """Commit several pieces of news, each as by itself."""
+        results = await self._store.record_all(news)
+        for piece, recorded in zip(news, results, strict=True):
+            self.tell(piece, recorded)
+        return results
+
+    def tell(self, news: News, recorded: Recorded) -> None:
+        """Have committed news published together with whatever else its commit group brought."""
+        if not self._untold:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._untold.append((news, recorded))
+
+    def _flush(self) -> None:
+        untold, self._untold = self._untold, []
+        events = [event for _, recorded in untold for event in recorded.events]
+        if events:
+            self._bus.publish(events)
+        if any(_may_hurry_polls(recorded) for _, recorded in untold):
+            self.polls_changed.set()
+        self._count(untold)
+        _log(untold)
+
+    def _count(self, untold: Sequence[tuple[News, Recorded]]) -> None:
+        for news, recorded in untold:
+            if news.report is not None:
+                self._counters.report(news.report.source.value, recorded.effect.value)
+                if recorded.job is not None and recorded.job.callback_missed and recorded.events:
+                    self._counters.missed_callback(recorded.job.endpoint, recorded.job.model)
+            for event in recorded.events:
+                self._counters.event(event.type.value)
+            if recorded.evicted_hints:
+                self._counters.hints_evicted(recorded.evicted_hints)
+
+
+def _may_hurry_polls(recorded: Recorded) -> bool:
+    if recorded.effect is Effect.HINTED:
+        return True
+    return recorded.effect is Effect.ADVANCED and recorded.job is not None and not recorded.job.state.is_terminal
+
+
+def _log(untold: Sequence[tuple[News, Recorded]]) -> None:
+    """Write one line for one job, and one for all where a commit brought many: a line per callback costs a sixth."""
+    for _, recorded in untold:
+        if recorded.effect is Effect.CONTRADICTED and recorded.job is not None:
+            log.warning("kling contradicts itself", job_id=recorded.job.id, stands=recorded.job.state.value)
+    moved = [recorded.job for _, recorded in untold if recorded.effect is Effect.ADVANCED and recorded.job is not None]
+    if len(moved) == 1:
+        (job,) = moved
+        log.info("job moved", job_id=job.id, task_id=job.task_id, state=job.state.value, reason=job.reason)
+    elif moved:
+        states = Counter(job.state.value for job in moved)
+        log.info("jobs moved", jobs=len(moved), first_job_id=moved[0].id, **states)
