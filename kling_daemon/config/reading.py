@@ -1,8 +1,8 @@
 """Reading the configuration: every layer, every mistake, one value."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pydantic
@@ -26,6 +26,8 @@ class Loaded:
     settings: Settings | None
     """With problems: what could be understood, good only for finding more of them; None if the file cannot be read."""
     problems: list[Problem]
+    name: Callable[[Location], str] = field(default=dotted, repr=False, compare=False)
+    """How the operator calls a key: by its path, or by the environment's variable that sets it."""
 
     def settings_or_raise(self, more: Sequence[Problem] = ()) -> Settings:
         """Return the settings. Raises ConfigError with all problems, those found elsewhere included."""
@@ -73,7 +75,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         for found in contradictions(settings)
         if not any(_overlap(key, doubt) for key in found.keys for doubt in doubtful)
     ]
-    return Loaded(file=path, settings=settings, problems=problems)
+    return Loaded(file=path, settings=settings, problems=problems, name=name)
 
 
 def _validate(layers: tuple[Layer, ...]) -> tuple[Settings, list[pydantic.ValidationError]]:
