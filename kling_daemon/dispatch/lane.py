@@ -1,0 +1,198 @@
+"""What runs one handler's deliveries: claims what is due when the bell rings, and starts an attempt at each.
+
+The bell only hurries. What is due, in which order, and what has to wait for another delivery is the store's to say;
+so a lost ring costs time, and a ring does not hurry a delivery that is backing off.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from kling_daemon.bus import Bus
+from kling_daemon.clock import Clock
+from kling_daemon.contexts import DeliveryContext, HandlerContext, Submit
+from kling_daemon.deliveries import Delivery, Interrupted
+from kling_daemon.dispatch.attempt import Attempt
+from kling_daemon.dispatch.attempt_log import AttemptLog
+from kling_daemon.dispatch.journal import StoreJournal
+from kling_daemon.dispatch.keeper import Keeper
+from kling_daemon.dispatch.pace import Pace
+from kling_daemon.dispatch.settler import STUMBLING, Settler
+from kling_daemon.dispatch.wording import describe
+from kling_daemon.handlers import ConfiguredHandler, Invoke
+from kling_daemon.store import Store
+
+IDLE = timedelta(seconds=5)
+"""After how long a lane looks into the store although no bell rang: a ring may be lost, a wall clock may jump."""
+
+LEASE_MARGIN = timedelta(minutes=1)
+"""How much longer a lease lasts than the handler's time-out."""
+
+UNWILLING = timedelta(seconds=2)
+"""How long attempts that were cut off may take to end before their deliveries are given back over their heads."""
+
+
+class Lane:
+    """One handler's place in the daemon; nothing that it does or that happens to it delays another lane."""
+
+    def __init__(
+        self,
+        handler: ConfiguredHandler,
+        context: HandlerContext,
+        *,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        keeper: Keeper,
+        settler: Settler,
+        submit_for: Callable[[Delivery], Submit],
+        random: Callable[[], float],
+        stopping: asyncio.Event,
+        idle: timedelta = IDLE,
+    ) -> None:
+        """Take the handler with what is shared by all lanes; `stopping` is set when nothing more may be claimed."""
+        self.handler = handler
+        self._context = context
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._keeper = keeper
+        self._settler = settler
+        self._submit_for = submit_for
+        self._random = random
+        self._stopping = stopping
+        self._idle = idle.total_seconds()
+        self._lease = handler.timeout + LEASE_MARGIN
+        self._timeout = handler.timeout.total_seconds()
+        self._pace = Pace(handler.rate)
+        self._bell = asyncio.Event()
+        self._running: dict[int, Attempt] = {}
+
+    @property
+    def running(self) -> int:
+        """How many attempts are under way."""
+        return len(self._running)
+
+    def wake(self) -> None:
+        """Ring the bell: something may be due."""
+        self._bell.set()
+
+    async def run(self, *, stop_timeout: timedelta) -> None:
+        """Deliver until it is time to stop, then let attempts finish for so long and cut off the rest."""
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                with self._bus.bell(self.handler.events, self.wake):
+                    await self._deliver(tasks)
+                await self._wind_up(stop_timeout.total_seconds())
+            finally:
+                # Only a cancellation leaves any: then, too, it is we who cut them off.
+                self._interrupt()
+
+    async def step(self, tasks: asyncio.TaskGroup) -> float:
+        """Start what is due and has a place; return after how many seconds to look again unless the bell rings."""
+        invoke = self._keeper.invoke
+        places = self.handler.concurrency - len(self._running)
+        if invoke is None or places <= 0:
+            return self._idle
+        room = self._pace.room(places)
+        if room == 0:
+            return self._pace.pause
+        deliveries = await self._store.claim(self.handler.name, limit=room, lease=self._lease)
+        for delivery in deliveries:
+            await self._pace.begin()
+            attempt = Attempt(delivery, timeout=self._timeout)
+            self._running[delivery.id] = attempt
+            if self._stopping.is_set():
+                attempt.interrupt()
+            tasks.create_task(self._try(attempt, invoke), name=f"{self.handler.name}: delivery {delivery.id}")
+        if len(deliveries) == room:
+            return 0
+        due_at = await self._store.next_delivery_due(self.handler.name)
+        if due_at is None:
+            return self._idle
+        return min(self._idle, max(0.0, (due_at - self._clock.now()).total_seconds()))
+
+    async def _deliver(self, tasks: asyncio.TaskGroup) -> None:
+        stumbles = 0
+        while not self._stopping.is_set():
+            # Before the step: cleared after it, a ring that came meanwhile would be lost.
+            self._bell.clear()
+            try:
+                rest = await self.step(tasks)
+            except Exception as error:  # noqa: BLE001 - whatever the store's trouble, this lane goes on when it is over
+                stumbles += 1
+                self._context.log.warning("lane stumbled", tries=stumbles, error=describe(error))
+                await self._recover(STUMBLING.delay(stumbles, self._random()))
+            else:
+                stumbles = 0
+                await self._listen(rest)
+
+    async def _listen(self, seconds: float) -> None:
+        """Wait for the bell, but no longer than so many seconds."""
+        if seconds > 0:
+            alarm = asyncio.get_running_loop().call_later(seconds, self._bell.set)
+            try:
+                await self._bell.wait()
+            finally:
+                alarm.cancel()
+
+    async def _recover(self, pause: timedelta) -> None:
+        """Wait without an ear for the bell, which would ring on while the store fails."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause.total_seconds()):
+                await self._stopping.wait()
+
+    async def _try(self, attempt: Attempt, invoke: Invoke) -> None:
+        """Run one attempt and settle it; its place is free as soon as the handler has returned."""
+        delivery = attempt.delivery
+        clock = self._clock
+        started_at, began = clock.now(), clock.monotonic()
+        outcome = await attempt.run(invoke, self._delivery_context(attempt))
+        if self._running.pop(delivery.id, None) is None:
+            return  # given back over its head
+        if len(self._running) == self.handler.concurrency - 1:
+            self._bell.set()
+        await self._settler.settle(delivery, outcome, started_at=started_at, took=clock.monotonic() - began)
+        # Later events of this job were held back by this delivery until now.
+        self._bell.set()
+
+    def _delivery_context(self, attempt: Attempt) -> DeliveryContext:
+        delivery = attempt.delivery
+        return DeliveryContext(
+            name=self.handler.name,
+            log=AttemptLog(self._context.log, delivery),
+            data_dir=self._context.data_dir,
+            http=self._context.http,
+            submit=self._submit_for(delivery),
+            attempt=delivery.attempt,
+            idempotency_key=delivery.idempotency_key,
+            results=delivery.results,
+            heartbeat=attempt.heartbeat,
+            journal=StoreJournal(self._store, delivery.id),
+        )
+
+    async def _wind_up(self, seconds: float) -> None:
+        """Wait for what runs; cut it off when its time is over, and give back what does not even then end."""
+        await self._until_none_runs(seconds)
+        if not self._running:
+            return
+        self._context.log.warning("attempts cut off", running=len(self._running))
+        self._interrupt()
+        await self._until_none_runs(UNWILLING.total_seconds())
+        for attempt in list(self._running.values()):
+            delivery = attempt.delivery
+            del self._running[delivery.id]
+            AttemptLog(self._context.log, delivery).error("handler ignores that it was cancelled")
+            await self._settler.settle(delivery, Interrupted(), started_at=self._clock.now(), took=0)
+
+    async def _until_none_runs(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self._running and loop.time() < end:
+            self._bell.clear()
+            await self._listen(end - loop.time())
+
+    def _interrupt(self) -> None:
+        for attempt in self._running.values():
+            attempt.interrupt()

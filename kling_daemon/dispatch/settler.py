@@ -1,0 +1,108 @@
+"""Writes down what came of attempts, and tells whom it concerns."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from kling_daemon.clock import Clock
+from kling_daemon.contexts import Log
+from kling_daemon.deliveries import Delivery, DeliveryState, Outcome, RetryPolicy, Settlement, settle
+from kling_daemon.dispatch.attempt_log import AttemptLog
+from kling_daemon.dispatch.notice_board import NoticeBoard
+from kling_daemon.dispatch.wording import describe
+from kling_daemon.events import Notice, NoticeKind
+from kling_daemon.handlers import ConfiguredHandler
+from kling_daemon.store import Store
+
+Observe = Callable[[str, str, float], None]
+"""Told of each attempt: the handler, the outcome's word, and how many seconds it took."""
+
+STUMBLING = RetryPolicy(backoff_min=timedelta(milliseconds=100), backoff_max=timedelta(seconds=30))
+"""How long to wait before the store is asked again after it failed."""
+
+
+class Settler:
+    """Settles the attempts of one handler."""
+
+    def __init__(
+        self,
+        handler: ConfiguredHandler,
+        *,
+        store: Store,
+        clock: Clock,
+        board: NoticeBoard,
+        log: Log,
+        random: Callable[[], float],
+        observe: Observe,
+        on_closed: Callable[[], None],
+        stopping: asyncio.Event,
+    ) -> None:
+        """Take whom to tell: `on_closed` is called when a delivery was closed, for those that depend on it."""
+        self._handler = handler
+        self._store = store
+        self._clock = clock
+        self._board = board
+        self._log = log
+        self._random = random
+        self._observe = observe
+        self._on_closed = on_closed
+        self._stopping = stopping
+
+    async def settle(self, delivery: Delivery, outcome: Outcome, *, started_at: datetime, took: float) -> None:
+        """Commit what follows from an attempt's outcome.
+
+        Tried again while the store fails, until the daemon stops: then the lease stays behind and the next start
+        voids it, so that the handler is called again rather than never.
+        """
+        settlement = settle(
+            outcome,
+            attempt=delivery.attempt,
+            created_at=delivery.created_at,
+            policy=self._handler.policy,
+            now=self._clock.now(),
+            jitter=self._random(),
+        )
+        word = type(outcome).__name__.lower()
+        self._observe(self._handler.name, word, took)
+        if await self._commit(delivery, settlement, word, started_at):
+            await self._tell(delivery, settlement, word)
+
+    async def _commit(self, delivery: Delivery, settlement: Settlement, word: str, started_at: datetime) -> bool:
+        tries = 0
+        while True:
+            try:
+                ours = await self._store.settle(delivery, settlement, outcome=word, started_at=started_at)
+            except Exception as error:  # noqa: BLE001 - whatever the store's trouble, the outcome must not be lost
+                tries += 1
+                log = AttemptLog(self._log, delivery)
+                log.warning("attempt not settled", outcome=word, tries=tries, error=describe(error))
+                if self._stopping.is_set():
+                    return False
+                await asyncio.sleep(STUMBLING.delay(tries, self._random()).total_seconds())
+            else:
+                if not ours:
+                    AttemptLog(self._log, delivery).warning("lease lost", outcome=word)
+                return ours
+
+    async def _tell(self, delivery: Delivery, settlement: Settlement, word: str) -> None:
+        match settlement.state:
+            case DeliveryState.DONE:
+                self._on_closed()
+            case DeliveryState.DEAD:
+                self._on_closed()
+                AttemptLog(self._log, delivery).error("delivery dead", outcome=word, error=settlement.error)
+                # A notice about a notice that cannot be delivered would itself have to be delivered.
+                if not isinstance(delivery.item, Notice):
+                    await self._board.put_up(
+                        NoticeKind.DELIVERY_DEAD,
+                        str(delivery.id),
+                        f"The handler {self._handler.name} did not get {delivery.item.type} of job "
+                        f"{delivery.item.job_id}: {settlement.error}. "
+                        f"Retry it with `kling-daemon deliveries retry {delivery.id}`.",
+                    )
+            case _ if word == "failed":
+                AttemptLog(self._log, delivery).warning(
+                    "attempt failed", error=settlement.error, due_at=settlement.due_at.isoformat()
+                )
+            case _:
+                pass
