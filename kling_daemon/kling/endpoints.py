@@ -73,3 +73,11 @@ def with_field(body: Mapping[str, Any], field: tuple[str, ...], value: str) -> d
         return {**body, head: value}
     inner = body.get(head)
     return {**body, head: with_field(inner if isinstance(inner, Mapping) else {}, tuple(rest), value)}
+
+
+def field_of(body: Mapping[str, Any], field: tuple[str, ...]) -> str | None:
+    """Return the text at a (nested) field of a create body; None where there is none, or an empty one."""
+    value: Any = body
+    for key in field:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) and value else None

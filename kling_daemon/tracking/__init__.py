@@ -2,7 +2,8 @@
 
 from kling_daemon.tracking.capabilities import Capabilities
 from kling_daemon.tracking.inbox import Answer, Inbox
+from kling_daemon.tracking.kling_health import KlingHealth
 from kling_daemon.tracking.tracker import Tracker
 from kling_daemon.tracking.trust import Confirm, Trust, Verdict, VerdictKind
 
-__all__ = ["Answer", "Capabilities", "Confirm", "Inbox", "Tracker", "Trust", "Verdict", "VerdictKind"]
+__all__ = ["Answer", "Capabilities", "Confirm", "Inbox", "KlingHealth", "Tracker", "Trust", "Verdict", "VerdictKind"]
