@@ -1,0 +1,104 @@
+"""What is counted and measured, for `/metrics`; services know plain methods, only this module knows Prometheus."""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+_PREFIX = "kling_daemon"
+_UNKNOWN = "unknown"
+_COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+_GROUP_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+_DELIVERY_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1800)
+
+
+class Metrics:
+    """One daemon's metrics, in a registry of their own: two daemons in one process do not mix."""
+
+    def __init__(self, *, version: str) -> None:
+        """Start all at nothing."""
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        Info(_PREFIX, "The running program.", registry=self._registry).info({"version": version})
+        self._callbacks = self._counter("callbacks", "Requests at the callback path.", "verdict", "reason")
+        self._reports = self._counter("reports", "What Kling said and was believed.", "source", "effect")
+        self._events = self._counter("events", "Stored facts about jobs.", "type")
+        self._notices = self._counter("notices", "Stored facts about the daemon.", "kind")
+        self._deliveries = self._counter("deliveries", "Attempts that ended.", "handler", "outcome")
+        self._polls = self._counter("polls", "Jobs that Kling was asked about.", "outcome")
+        self._kling_requests = self._counter("kling_requests", "Requests to Kling, with repeats.", "verb", "outcome")
+        self._missed = self._counter(
+            "missed_callbacks", "Jobs whose end a poll found, as no callback had come.", "endpoint", "model"
+        )
+        self._hints_evicted = self._counter("hints_evicted", "Unproved callbacks that gave way to newer ones.")
+        self._rings_dropped = self._counter("bus_rings_dropped", "Rings of the bus that found a listener's queue full.")
+        self._open_jobs = Gauge(
+            "open_jobs", "Jobs that have not come to their end.", ["state"], namespace=_PREFIX, registry=self._registry
+        )
+        self._delivery_seconds = self._histogram(
+            "delivery_seconds", "How long an attempt took.", _DELIVERY_BUCKETS, "handler"
+        )
+        self._group_units = self._histogram("commit_units", "How much one commit brought.", _GROUP_BUCKETS)
+        self._commit_seconds = self._histogram("commit_seconds", "How long one commit took.", _COMMIT_BUCKETS)
+
+    def callback(self, verdict: str, reason: str) -> None:
+        """Count a request at the callback path."""
+        self._callbacks.labels(verdict, reason).inc()
+
+    def report(self, source: str, effect: str) -> None:
+        """Count a believed report."""
+        self._reports.labels(source, effect).inc()
+
+    def event(self, event_type: str) -> None:
+        """Count a stored event."""
+        self._events.labels(event_type).inc()
+
+    def notice(self, kind: str) -> None:
+        """Count a stored notice."""
+        self._notices.labels(kind).inc()
+
+    def delivery(self, handler: str, outcome: str, seconds: float) -> None:
+        """Count an attempt that ended, and measure how long it took."""
+        self._deliveries.labels(handler, outcome).inc()
+        self._delivery_seconds.labels(handler).observe(seconds)
+
+    def polls(self, outcome: str, count: int = 1) -> None:
+        """Count jobs that Kling was asked about."""
+        self._polls.labels(outcome).inc(count)
+
+    def kling_request(self, verb: str, outcome: str) -> None:
+        """Count a request to Kling."""
+        self._kling_requests.labels(verb, outcome).inc()
+
+    def missed_callback(self, endpoint: str | None, model: str | None) -> None:
+        """Count a job whose end a poll had to find."""
+        self._missed.labels(endpoint or _UNKNOWN, model or _UNKNOWN).inc()
+
+    def hints_evicted(self, count: int) -> None:
+        """Count hints that gave way to newer ones."""
+        self._hints_evicted.inc(count)
+
+    def rings_dropped(self, count: int = 1) -> None:
+        """Count rings that found a listener's queue full."""
+        self._rings_dropped.inc(count)
+
+    def commit(self, units: int, seconds: float) -> None:
+        """Measure one commit of the store's."""
+        self._group_units.observe(units)
+        self._commit_seconds.observe(seconds)
+
+    def open_jobs(self, by_state: Mapping[str, int]) -> None:
+        """Set how many jobs are open; a state that is not named has none."""
+        self._open_jobs.clear()
+        for state, count in by_state.items():
+            self._open_jobs.labels(state).set(count)
+
+    def render(self) -> tuple[bytes, str]:
+        """Return everything in Prometheus' text format, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(name, documentation, labels, namespace=_PREFIX, registry=self._registry)
+
+    def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, documentation, labels, namespace=_PREFIX, registry=self._registry, buckets=buckets)
