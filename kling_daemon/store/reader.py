@@ -210,6 +210,11 @@ class Reader:
         """Return the task ids that were named without proof, the oldest first."""
         return [row["task_id"] for row in await self._all("hints", (self._account, limit))]
 
+    async def hint_count(self) -> int:
+        """Count the task ids that were named without proof and have not been asked about yet."""
+        (row,) = await self._all("hint_count", (self._account,))
+        return int(row["hints"])
+
     async def next_submission_due(self) -> datetime | None:
         """Return when the next create may be sent."""
         return await self._moment("next_submission_due")

@@ -64,6 +64,9 @@ SELECT min(poll_at) AS due_at FROM jobs WHERE poll_at IS NOT NULL;
 -- name: hints
 SELECT task_id FROM hints WHERE account = ? ORDER BY seq LIMIT ?;
 
+-- name: hint_count
+SELECT count(*) AS hints FROM hints WHERE account = ?;
+
 -- name: next_submission_due
 SELECT min(due_at) AS due_at FROM submissions WHERE state IN ('queued', 'ambiguous');
 
