@@ -75,9 +75,11 @@ class Store:
         account: str = "default",
         policy: PollPolicy | None = None,
         random: Random | None = None,
-        on_commit: Callable[[int], None] = lambda _units: None,
+        on_commit: Callable[[int, float], None] = lambda _units, _seconds: None,
     ) -> AsyncIterator[Self]:
         """Lock the directory, bring the schema up to date, void the leases of earlier runs, and write until the end.
+
+        on_commit: told of each commit's units and seconds.
 
         Raises StoreLockedError when another daemon holds the directory, StoreError when the database cannot be used.
         """

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -47,8 +48,8 @@ class Writer:
     alone. Cancelling a waiter never cancels its unit.
     """
 
-    def __init__(self, connection: WriterConnection, on_commit: Callable[[int], None]) -> None:
-        """Take the connection, and whom to tell how many units each commit held."""
+    def __init__(self, connection: WriterConnection, on_commit: Callable[[int, float], None]) -> None:
+        """Take the connection, and whom to tell of each commit: how many units, and how many seconds."""
         self._connection = connection
         self._on_commit = on_commit
         self._waiting: deque[_Unit] = deque()
@@ -99,12 +100,13 @@ class Writer:
     async def step(self) -> None:
         """Commit one group of what waits."""
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_LIMIT))]
+        began = time.monotonic()
         try:
             results = await self._connection.transact(partial(_apply, group=group))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, every waiter must hear of it
             await self._replay(group, error)
             return
-        self._on_commit(len(group))
+        self._on_commit(len(group), time.monotonic() - began)
         for unit, result in zip(group, results, strict=True):
             if not unit.outcome.done():
                 unit.outcome.set_result(result)
@@ -113,6 +115,7 @@ class Writer:
         """Commit the units of a failed group one by one."""
         log.warning("group commit failed", units=len(group), error=f"{type(error).__name__}: {error}")
         for unit in group:
+            began = time.monotonic()
             try:
                 (result,) = await self._connection.transact(partial(_apply, group=[unit]))
             except Exception as unit_error:  # noqa: BLE001 - the caller gets it
@@ -121,7 +124,7 @@ class Writer:
                     # A caller that was cancelled asks no more; without this asyncio would complain.
                     unit.outcome.exception()
             else:
-                self._on_commit(1)
+                self._on_commit(1, time.monotonic() - began)
                 if not unit.outcome.done():
                     unit.outcome.set_result(result)
 

@@ -1,6 +1,7 @@
 """Brings jobs to Kling: the intent on disk first, nothing paid twice."""
 
+from kling_daemon.submission.follow_ups import submit_for
 from kling_daemon.submission.spool import Spool
 from kling_daemon.submission.submitter import SubmitRefusedError, Submitter
 
-__all__ = ["Spool", "SubmitRefusedError", "Submitter"]
+__all__ = ["Spool", "SubmitRefusedError", "Submitter", "submit_for"]

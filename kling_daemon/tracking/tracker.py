@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from kling_daemon.bus import Bus
+from kling_daemon.events import EventType
 from kling_daemon.store import Effect, News, Recorded, Store
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,10 @@ class Counters(Protocol):
 
     def event(self, event_type: str) -> None:
         """Count a stored event."""
+        ...
+
+    def job_moved(self, previous: str | None, state: str, *, ended: bool) -> None:
+        """Follow one job from state to state."""
         ...
 
     def missed_callback(self, endpoint: str | None, model: str | None) -> None:
@@ -86,6 +91,9 @@ class Tracker:
                     self._counters.missed_callback(recorded.job.endpoint, recorded.job.model)
             for event in recorded.events:
                 self._counters.event(event.type.value)
+                if event.type is EventType.STATUS_CHANGED:
+                    state = event.job.state
+                    self._counters.job_moved(event.previous_state, state.value, ended=state.is_terminal)
             if recorded.evicted_hints:
                 self._counters.hints_evicted(recorded.evicted_hints)
 

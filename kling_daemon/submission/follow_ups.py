@@ -1,0 +1,36 @@
+"""Lets handlers submit follow-up jobs, once per delivery and key whatever is repeated."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from kling_daemon.contexts import Submit
+from kling_daemon.deliveries import Delivery
+from kling_daemon.jobs import NAMESPACE, Job
+
+
+class Accept(Protocol):
+    """Takes a job that is to be created, as `Submitter.accept` does."""
+
+    async def __call__(
+        self, path: str, body: Mapping[str, Any], *, tags: Mapping[str, str] | None, job_id: str | None
+    ) -> Job:
+        """Return the job once its intent is committed; the one that has the id already is returned as it stands."""
+        ...
+
+
+def follow_up_id(delivery: Delivery, key: str) -> str:
+    """Return the id of a follow-up job: the same for every attempt, and again from a restored backup."""
+    return str(uuid.uuid5(NAMESPACE, f"submit:{delivery.idempotency_key}:{key}"))
+
+
+def submit_for(accept: Accept, delivery: Delivery) -> Submit:
+    """Return what a handler submits with during one delivery; it raises SubmitRefusedError for bad input."""
+
+    async def submit(
+        endpoint: str, body: Mapping[str, Any], *, key: str = "", tags: Mapping[str, str] | None = None
+    ) -> str:
+        job = await accept(endpoint, body, tags=tags, job_id=follow_up_id(delivery, key))
+        return job.id
+
+    return submit
