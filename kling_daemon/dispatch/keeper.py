@@ -40,7 +40,7 @@ class Keeper:
         """Take the handler and what it is opened with; `on_open` is called whenever it has become callable."""
         self.openness = Openness.OPENING
         self.reason: str | None = None
-        """Why it is closed; None unless it is."""
+        """Why it could not be opened when it was last tried; None once it is open."""
         self.invoke: Invoke | None = None
         """Calls the handler; None unless it is open."""
         self._handler = handler
@@ -61,6 +61,8 @@ class Keeper:
             async with AsyncExitStack() as stack:
                 while not await self.step(stack):
                     await self._rest(self._reopening.delay(self._tries, self._random()))
+                    if self._stop.is_set():
+                        return
                 await self._stop.wait()
                 await self._close(stack)
         except asyncio.CancelledError:

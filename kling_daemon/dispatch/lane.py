@@ -144,9 +144,19 @@ class Lane:
                 await self._stopping.wait()
 
     async def _try(self, attempt: Attempt, invoke: Invoke) -> None:
-        """Run one attempt and settle it; its place is free as soon as the handler has returned."""
-        delivery = attempt.delivery
-        clock = self._clock
+        """Make an attempt; a mistake of our own must not take the lane's other attempts along."""
+        try:
+            await self._attempt(attempt, invoke)
+        except Exception as error:  # noqa: BLE001 - see above; its lease stays behind, and the next start voids it
+            self._running.pop(attempt.delivery.id, None)
+            self._bell.set()
+            AttemptLog(self._context.log, attempt.delivery).error(
+                "attempt left unsettled", error=describe(error), exc_info=True
+            )
+
+    async def _attempt(self, attempt: Attempt, invoke: Invoke) -> None:
+        """Call the handler and settle what comes of it; its place is free as soon as the handler has returned."""
+        delivery, clock = attempt.delivery, self._clock
         started_at, began = clock.now(), clock.monotonic()
         outcome = await attempt.run(invoke, self._delivery_context(attempt))
         if self._running.pop(delivery.id, None) is None:

@@ -29,7 +29,7 @@ class HandlerStatus:
     depends_on: tuple[str, ...]
     openness: Openness
     reason: str | None
-    """Why it is closed."""
+    """Why it could not be opened when it was last tried; None once it is open."""
     running: int
     """How many attempts are under way."""
     concurrency: int

@@ -3,7 +3,8 @@ import itertools
 from datetime import timedelta
 
 import pytest
-from fakes.dispatching import COMPLETED, Witness, configured, hanging, raising, until, world
+import structlog
+from fakes.dispatching import COMPLETED, Witness, configured, hanging, no_submit, raising, until, world
 
 from kling_daemon.bus import SilentBus
 from kling_daemon.deliveries import RetryPolicy
@@ -25,11 +26,11 @@ async def test_a_handler_gets_each_event_once_and_in_order_per_job(tmp_path):
 
 async def test_a_handler_gets_only_what_it_subscribed_to(tmp_path):
     witness = Witness()
-    async with world(tmp_path) as here:
-        async with here.dispatcher([configured("w", witness.open, events=COMPLETED)]).running():
-            await here.report(1, 2)
-            await here.report(3, state=JobState.FAILED)
-            await here.until_done("w", 2)
+    handler = configured("w", witness.open, events=COMPLETED)
+    async with world(tmp_path) as here, here.dispatcher([handler]).running():
+        await here.report(1, 2)
+        await here.report(3, state=JobState.FAILED)
+        await here.until_done("w", 2)
     assert {item.type for item in witness.seen} == {"job.completed"}
 
 
@@ -300,3 +301,44 @@ async def test_several_handlers_of_one_type_each_get_everything_with_keys_and_fo
     assert one.contexts[0].idempotency_key != two.contexts[0].idempotency_key
     folders = [witness.contexts[0].data_dir for witness in (one, two)]
     assert [(folder.name, folder.stat().st_mode & 0o777) for folder in folders] == [("a", 0o700), ("b", 0o700)]
+
+
+async def test_a_mistake_of_our_own_stays_within_one_attempt(tmp_path):
+    calls = itertools.count()
+
+    def submit_for(_delivery):
+        if next(calls) == 0:
+            raise RuntimeError("our mistake")
+        return no_submit
+
+    async with world(tmp_path) as here:
+        dispatcher = here.dispatcher([configured("w", Witness().open, events=COMPLETED)], submit_for=submit_for)
+        async with dispatcher.running():
+            await here.report(1)
+            await here.report(2)
+            await here.until_states("w", "running", "done")
+    async with world(tmp_path) as here, here.dispatcher([configured("w", Witness().open)]).running():
+        await here.until_states("w", "done", "done")
+
+
+async def test_what_a_handler_logs_bears_handler_event_and_job(tmp_path):
+    async def behave(_item, context):
+        context.log.info("archived", size=7)
+
+    witness = Witness(behave)
+    with structlog.testing.capture_logs() as logs:
+        handler = configured("w", witness.open, events=COMPLETED)
+        async with world(tmp_path) as here, here.dispatcher([handler]).running():
+            await here.report(1)
+            await here.until_done("w", 1)
+    (item,) = witness.seen
+    (line,) = [line for line in logs if line["event"] == "archived"]
+    assert line == {
+        "event": "archived",
+        "log_level": "info",
+        "handler": "w",
+        "event_id": item.id,
+        "job_id": item.job_id,
+        "attempt": 1,
+        "size": 7,
+    }

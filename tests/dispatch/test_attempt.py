@@ -1,0 +1,106 @@
+import asyncio
+import threading
+from datetime import timedelta
+
+import pytest
+from strategies.kling_news import EPOCH, queued_job
+
+from kling_daemon.deliveries import Acknowledged, Delivery, Failed, Interrupted, Postponed, Rejected
+from kling_daemon.dispatch.attempt import Attempt
+from kling_daemon.events import EventType, JobEvent
+from kling_daemon.handlers import Reject, Retry
+
+EVENT = JobEvent(id="e", type=EventType.COMPLETED, occurred_at=EPOCH, job_id="j", previous_state=None, job=queued_job())
+DELIVERY = Delivery(id=1, handler="w", item=EVENT, attempt=1, created_at=EPOCH, results={})
+
+
+def behaving(behave):
+    async def invoke(_item, _context):
+        return await behave()
+
+    return invoke
+
+
+def raising(error):
+    async def behave():
+        raise error
+
+    return behaving(behave)
+
+
+async def never():
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Retry("busy", after=5), Postponed(after=timedelta(seconds=5), reason="busy")),
+        (Reject("no"), Rejected(reason="no")),
+        (ExceptionGroup("tasks", [Reject("no")]), Rejected(reason="no")),
+        (ValueError("at https://cdn.test/a?sig=secret"), Failed(error="ValueError: at https://cdn.test/a")),
+        (SystemExit(), Failed(error="SystemExit")),
+        (asyncio.CancelledError(), Failed(error="CancelledError")),
+    ],
+)
+async def test_what_a_handler_raises_becomes_an_outcome(error, outcome):
+    assert await Attempt(DELIVERY, timeout=10).run(raising(error), None) == outcome
+
+
+async def test_what_a_handler_returns_is_its_result():
+    async def behave():
+        return {"files": ("a",)}
+
+    assert await Attempt(DELIVERY, timeout=10).run(behaving(behave), None) == Acknowledged(result={"files": ["a"]})
+
+
+async def test_silence_ends_in_a_failure_even_if_the_handler_dies_of_another_error_then():
+    async def behave():
+        try:
+            await never()
+        finally:
+            raise RuntimeError("cleaning up failed")
+
+    outcome = await Attempt(DELIVERY, timeout=0.01).run(behaving(behave), None)
+    assert outcome == Failed(error="TimeoutError: no sign of life for 0.01 s")
+
+
+async def test_heartbeats_from_another_thread_count():
+    attempt = Attempt(DELIVERY, timeout=0.2)
+    loop = asyncio.get_running_loop()
+    released = asyncio.Event()
+    pause = threading.Event()
+
+    def beat():
+        for _ in range(10):
+            pause.wait(0.05)
+            attempt.heartbeat()
+        loop.call_soon_threadsafe(released.set)
+
+    async def behave():
+        threading.Thread(target=beat, daemon=True).start()
+        await released.wait()
+
+    assert await attempt.run(behaving(behave), None) == Acknowledged()
+
+
+async def test_an_attempt_that_is_cut_off_before_it_began_never_calls_its_handler():
+    attempt = Attempt(DELIVERY, timeout=10)
+    attempt.interrupt()
+    assert await attempt.run(raising(AssertionError("called")), None) == Interrupted()
+
+
+async def test_a_handler_that_has_ended_by_itself_is_believed_although_it_was_cut_off():
+    attempt = Attempt(DELIVERY, timeout=10)
+
+    async def behave():
+        try:
+            await never()
+        except asyncio.CancelledError:
+            return {"done": True}
+
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(attempt.run(behaving(behave), None), name="attempt")
+        await asyncio.sleep(0)
+        attempt.interrupt()
+    assert running.result() == Acknowledged(result={"done": True})
