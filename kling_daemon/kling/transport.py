@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
@@ -59,7 +58,6 @@ class Transport:
         self._rate = max_requests_per_second
         self._max_answer = max_answer
         self._on_request = on_request
-        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         # At least one request may always pass; a rate below one a second stretches the period instead.
@@ -67,21 +65,19 @@ class Transport:
         self._limiter = AsyncLimiter(burst, burst / self._rate)
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_note_sent)
-        self._session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout.total_seconds()),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"Accept": "application/json", "User-Agent": f"kling-daemon/{__version__}"},
-                trace_configs=[trace],
-                trust_env=False,
-            )
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=self._timeout.total_seconds()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept": "application/json", "User-Agent": f"kling-daemon/{__version__}"},
+            trace_configs=[trace],
+            trust_env=False,
         )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        await self._session.close()
 
     async def request(
         self,
