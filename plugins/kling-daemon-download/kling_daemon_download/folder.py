@@ -87,9 +87,7 @@ class Folder:
     def _file(self, path: Components, flags: int, *, make: bool = False) -> Iterator[int]:
         """Open a plain file for a while."""
         with self._directory(path[:-1], make=make) as directory, self._named(path):
-            # Without O_NONBLOCK a pipe of that name would wait for its other end.
-            safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            file = os.open(path[-1], flags | safely, 0o666, dir_fd=directory)
+            file = _open(path[-1], flags, directory)
             try:
                 if not stat.S_ISREG(os.fstat(file).st_mode):
                     raise OSError(errno.EINVAL, "not a plain file")
@@ -128,11 +126,16 @@ def _enter(directory: int, name: str, *, make: bool) -> int:
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=directory)
             os.fsync(directory)
+    return _open(name, os.O_RDONLY | os.O_DIRECTORY, directory)
+
+
+def _open(name: str, flags: int, directory: int) -> int:
     try:
-        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        # Without O_NONBLOCK a pipe of that name would wait for its other end.
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666, dir_fd=directory)
     except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            raise OSError(errno.ENOTDIR, "not a directory (symbolic links are not followed)") from None
+        if error.errno in (errno.ELOOP, errno.ENOTDIR) and stat.S_ISLNK(os.lstat(name, dir_fd=directory).st_mode):
+            raise OSError(error.errno, "a symbolic link, which is not followed") from None
         raise
 
 

@@ -91,7 +91,7 @@ class Downloader:
         recorded = await asyncio.to_thread(read_sidecar, self._folder, plan.sidecar)
         cursor = await context.load_cursor()
         remembered = [saved for data in cursor or () if (saved := SavedFile.from_json(data)) is not None]
-        known = {(file.index, file.url): file for file in (*recorded, *remembered)}
+        known = {(file.index, file.url): file for file in (*(recorded or ()), *remembered)}
         files: list[SavedFile] = []
         for planned in plan.files:
             saved = known.get((planned.index, unsigned(planned.file.url)))

@@ -51,16 +51,16 @@ class SavedFile:
             return False
 
 
-def read_sidecar(folder: Folder, path: Components) -> list[SavedFile]:
-    """Return the files that a sidecar names; none when there is no sidecar or it cannot be read."""
+def read_sidecar(folder: Folder, path: Components) -> list[SavedFile] | None:
+    """Return the files that a sidecar names; None when there is no sidecar or it is damaged."""
     content = folder.read(path, limit=_LIMIT)
     try:
         data = json.loads(content or b"")
-    except ValueError:
-        return []
+    except (ValueError, RecursionError):
+        return None
     files = data.get("files") if isinstance(data, dict) else None
     if not isinstance(files, list):
-        return []
+        return None
     return [saved for file in files if (saved := SavedFile.from_json(file)) is not None]
 
 
