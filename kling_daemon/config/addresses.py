@@ -72,5 +72,7 @@ def collide(one: Address, other: Address) -> bool:
     return one == other
 
 
-Tcp = Annotated[TcpAddress, pydantic.PlainValidator(parse_tcp)]
-TcpOrUnix = Annotated[Address, pydantic.PlainValidator(parse_address)]
+_Written = pydantic.PlainSerializer(str, return_type=str, when_used="json")
+
+Tcp = Annotated[TcpAddress, pydantic.PlainValidator(parse_tcp), _Written]
+TcpOrUnix = Annotated[Address, pydantic.PlainValidator(parse_address), _Written]

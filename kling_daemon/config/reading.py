@@ -65,7 +65,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         trees.append(resolved)
         problems += [Problem(path=name(key), message=message) for key, message in missing]
         doubtful += [key for key, _ in missing]
-    settings, errors = _validate(tuple(Layer(tree) for tree in (*trees, credentials_tree, implied(environ))))
+    settings, errors = _validate([Layer(tree) for tree in (*trees, credentials_tree)], Layer(implied(environ)))
     problems += unusable
     for wrong in errors:
         problems += problems_of(wrong, Settings, name=name)
@@ -78,12 +78,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     return Loaded(file=path, settings=settings, problems=problems, name=name)
 
 
-def _validate(layers: tuple[Layer, ...]) -> tuple[Settings, list[pydantic.ValidationError]]:
+def _validate(layers: Sequence[Layer], defaults: Layer) -> tuple[Settings, list[pydantic.ValidationError]]:
     """Return the settings without what is wrong, and the errors that what is wrong made."""
     errors: list[pydantic.ValidationError] = []
     while True:
         try:
-            return Settings(_build_sources=(layers, {})), errors
+            return Settings(_build_sources=((*layers, defaults), {})), errors
         except pydantic.ValidationError as error:
             errors.append(error)
             forgotten = [layer.forget(_key(details)) for details in error.errors() for layer in layers]

@@ -50,7 +50,7 @@ class ReceiverSettings(Section):
     @classmethod
     def _is_path(cls, path: str) -> str:
         if not _PATH.fullmatch(path) or path == "/healthz":
-            raise ValueError('must be a path such as "/webhooks/kling": it begins with "/" and does not end with it')
+            raise ValueError('must be a path such as "/webhooks/kling", with no "/" at its end')
         return path
 
 

@@ -93,6 +93,18 @@ class Metrics:
         for state, count in by_state.items():
             self._open_jobs.labels(state).set(count)
 
+    def job_moved(self, previous: str | None, state: str, *, ended: bool) -> None:
+        """Follow one job from state to state among the open ones."""
+        if previous is not None:
+            self._open_jobs.labels(previous).dec()
+        if not ended:
+            self._open_jobs.labels(state).inc()
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Where a scraper finds everything."""
+        return self._registry
+
     def render(self) -> tuple[bytes, str]:
         """Return everything in Prometheus' text format, and its content type."""
         return generate_latest(self._registry), CONTENT_TYPE_LATEST

@@ -16,7 +16,7 @@ _SECRET_KEY = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?:[^\s/?#'\"<>@]*@)?(?P<rest>[^\s?#'\"<>]*)(?P<cut>[?#][^\s'\"<>]*)?",
+    r"\b(?P<scheme>[a-z][a-z0-9+.-]{1,15}://)(?:[^\s/?#'\"<>@]*@)?(?P<rest>[^\s?#'\"<>]*)(?P<cut>[?#][^\s'\"<>]*)?",
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"(?P<path>/[^\s?'\"<>]*)\?[^\s'\"<>]*=[^\s'\"<>]*")
@@ -24,6 +24,7 @@ _SCHEMED = re.compile(r"\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9._~+/=-]+", re.IG
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
 _CAPABILITY = re.compile(r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[A-Za-z0-9_-]{8,}")
 _DEEPEST = 5
+_LONGEST = 8192
 
 _PLAIN = (bool, int, float, type(None))
 
@@ -38,7 +39,9 @@ def redact(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def redact_text(text: str) -> str:
-    """Return a text without the secrets that can be told by their form."""
+    """Return a text without the secrets that can be told by their form; a very long one without its middle."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
     if "://" in text:
         text = _URL.sub(_cut_url, text)
     if "?" in text:

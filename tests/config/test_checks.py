@@ -1,0 +1,31 @@
+import pytest
+
+from kling_daemon.config import load
+
+HOME = {"HOME": "/home/someone"}
+
+
+def told(**variables):
+    environ = {f"KLING_DAEMON_{name}": value for name, value in variables.items()}
+    return [str(problem) for problem in load(None, {**HOME, **environ}).problems]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"API__LISTEN": "127.0.0.1:8765"}, "KLING_DAEMON_API__LISTEN: must differ from receiver.listen"),
+        ({"RECEIVER__LISTEN": "0.0.0.0:8766"}, "api.listen: must differ from receiver.listen"),
+        ({"TRUST__REQUIRE_SIGNATURE": "true"}, "KLING_DAEMON_TRUST__REQUIRE_SIGNATURE: needs a webhook secret"),
+        ({"TRUST__CONFIRM": "always"}, 'KLING_DAEMON_TRUST__CONFIRM: "always" needs kling.api_key'),
+        ({"POLLER__INTERVAL": "6m"}, "poller.max_interval: must not be less than poller.interval"),
+        ({"DELIVERY__MAX_BACKOFF": "1s"}, "KLING_DAEMON_DELIVERY__MAX_BACKOFF: must not be less than"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_told(variables, expected):
+    [problem] = told(**variables)
+    assert problem.startswith(expected)
+
+
+def test_what_follows_from_another_mistake_is_not_told_as_well():
+    assert len(told(API__LISTEN="127.0.0.1:8765", RECEIVER__LISTEN="nonsense")) == 1
+    assert len(told(TRUST__REQUIRE_SIGNATURE="true", TRUST__SECRETS__A="literal")) == 1

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from kling_daemon.config import ConfigError, find_config, lookup
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(lookup, "SYSTEM", tmp_path / "etc.toml")
+    return tmp_path
+
+
+def test_the_explicit_file_comes_first_then_the_variable(here):
+    for name in ("a.toml", "b.toml", "config.toml"):
+        (here / name).touch()
+    environ = {"KLING_DAEMON_CONFIG": str(here / "b.toml")}
+    assert find_config(here / "a.toml", environ, for_run=True) == here / "a.toml"
+    assert find_config(None, environ, for_run=True) == here / "b.toml"
+
+
+def test_only_run_looks_into_the_current_folder(here):
+    (here / "config.toml").touch()
+    assert find_config(None, {}, for_run=True) == Path("config.toml")
+    assert find_config(None, {}, for_run=False) is None
+    (here / "etc.toml").touch()
+    assert find_config(None, {}, for_run=False) == here / "etc.toml"
+
+
+@pytest.mark.usefixtures("here")
+def test_without_any_file_the_defaults_apply():
+    assert find_config(None, {}, for_run=True) is None
+
+
+@pytest.mark.usefixtures("here")
+def test_a_file_that_was_named_must_exist():
+    with pytest.raises(ConfigError, match=r"--config: there is no file nowhere\.toml"):
+        find_config(Path("nowhere.toml"), {}, for_run=True)
+    with pytest.raises(ConfigError, match=r"KLING_DAEMON_CONFIG: there is no file nowhere\.toml"):
+        find_config(None, {"KLING_DAEMON_CONFIG": "nowhere.toml"}, for_run=True)
