@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from kling_daemon.simulator.settings import COUNTS, DURATIONS, RATES, SPANS, SWITCHES, SimulatorSettings
-from kling_daemon.simulator.spans import Span, parse_duration
+from kling_daemon.simulator.spans import Span, format_duration, parse_duration
 
 _NAMES = (*SPANS, "speed", *RATES, *COUNTS, *DURATIONS, *SWITCHES)
 
@@ -59,5 +59,5 @@ def _read(name: str, value: Any) -> Any:
 
 def _write(value: Any) -> Any:
     if isinstance(value, timedelta):
-        return f"{value.total_seconds():g}s"
+        return format_duration(value)
     return str(value) if isinstance(value, Span) else value

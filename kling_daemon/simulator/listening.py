@@ -13,6 +13,9 @@ from kling_daemon.simulator.refusals import RefusalError
 MAX_BODY = 64 * 1024 * 1024
 """Creates may carry pictures as base64."""
 
+_GRACE = 0.01
+"""Seconds for open requests at the end, since some hang on purpose. Not 0, which aiohttp takes for "without limit"."""
+
 
 @asynccontextmanager
 async def listening(engine: Engine, routes: Sequence[web.RouteDef], host: str, port: int) -> AsyncIterator[str]:
@@ -28,8 +31,7 @@ async def listening(engine: Engine, routes: Sequence[web.RouteDef], host: str, p
 
     application = web.Application(middlewares=[off_route], client_max_size=MAX_BODY)
     application.add_routes(routes)
-    # No grace for open requests: those that hang on purpose would hold up the end.
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Self
 
 _UNITS = {
-    "ms": timedelta(milliseconds=1),
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
     "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+    "ms": timedelta(milliseconds=1),
 }
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 
@@ -22,6 +22,16 @@ def parse_duration(text: str) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no duration; write it like 250ms, 1.5s, 5m, 2h or 30d")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def format_duration(duration: timedelta) -> str:
+    """Return what `parse_duration` reads as the same duration, in the largest unit of which it is a multiple."""
+    if not duration:
+        return "0s"
+    for name, unit in _UNITS.items():
+        if not duration % unit:
+            return f"{duration // unit}{name}"
+    return f"{duration.total_seconds():.6f}s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +62,6 @@ class Span:
         return self.shortest + (self.longest - self.shortest) * chance.random()
 
     def __str__(self) -> str:
-        return f"{_seconds(self.shortest)}-{_seconds(self.longest)}"
-
-
-def _seconds(duration: timedelta) -> str:
-    return f"{duration.total_seconds():g}s"
+        if self.shortest == self.longest:
+            return format_duration(self.shortest)
+        return f"{format_duration(self.shortest)}-{format_duration(self.longest)}"

@@ -1,0 +1,43 @@
+from dataclasses import fields
+from datetime import timedelta
+
+import pytest
+
+from kling_daemon.simulator.settings import COUNTS, DURATIONS, RATES, SPANS, SWITCHES, SimulatorSettings
+from kling_daemon.standard_webhooks import Secret
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [({name: 1.5}, name) for name in RATES]
+    + [({name: -1}, name) for name in COUNTS]
+    + [({name: timedelta(-1)}, name) for name in DURATIONS]
+    + [
+        ({"speed": 0}, "speed"),
+        ({"speed": float("nan")}, "speed"),
+        ({"lose": float("nan")}, "lose"),
+        ({"api_key": ""}, "api_key"),
+        ({"refuse_creates": 77}, "refuse_creates"),
+        ({"file_size": 2**40}, "file_size"),
+        ({"lose": 0.6, "duplicate": 0.6}, "duplicate"),
+        ({"fail_moderation": 0.6, "fail_input": 0.6}, "fail_input"),
+    ],
+)
+def test_a_wrong_setting_is_named(wrong, named):
+    with pytest.raises(ValueError, match=named):
+        SimulatorSettings(**wrong)
+
+
+def test_all_mistakes_are_named_at_once():
+    with pytest.raises(ValueError, match=r"lose.*fail.*speed"):
+        SimulatorSettings(lose=2, fail=-1, speed=-1)
+
+
+def test_every_setting_is_of_a_known_sort():
+    sorts = {*RATES, *COUNTS, *DURATIONS, *SPANS, *SWITCHES, "speed", "seed", "api_key", "secrets"}
+    assert {field.name for field in fields(SimulatorSettings)} == sorts
+
+
+def test_its_repr_shows_no_secret():
+    shown = repr(SimulatorSettings(api_key="sk-1", secrets=(Secret(name="a", key=b"sk-2"),)))
+    assert "sk-" not in shown

@@ -1,0 +1,101 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kling_daemon.cli.simulate import OPTIONS, simulate
+from kling_daemon.simulator import SimulatorSettings, changed
+from kling_daemon.simulator.changes import shown
+
+CODE = "from kling_daemon.cli.simulate import simulate; simulate()"
+COMMAND = [sys.executable, "-c", CODE, "--listen", "127.0.0.1:0"]
+DOCUMENT = Path(__file__).parents[2] / "docs" / "simulator.md"
+
+
+@contextmanager
+def running(*options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("KLING_")} | environment
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True, env=variables) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def first_task(url: str, key: str) -> dict[str, object]:
+    request = urllib.request.Request(  # noqa: S310
+        url + "/text-to-video/kling-3.0", data=b'{"prompt": "x"}', headers={"Authorization": f"Bearer {key}"}
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        return json.load(answer)["data"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_with_json_one_line_is_printed_and_a_signal_ends_it_cleanly(number):
+    with running("--json", "--seed", "7") as process:
+        announced = json.loads(process.stdout.readline())
+        assert announced["seed"] == 7
+        assert first_task(announced["url"], "simulator")["status"] == "submitted"
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=10)
+        assert (process.returncode, rest) == (0, "")
+
+
+def test_people_are_told_where_it_listens():
+    with running() as process:
+        line = process.stdout.readline()
+        assert re.search(r"http://127\.0\.0\.1:\d+ \(API key `simulator`, unsigned callbacks, seed \d+\)", line)
+
+
+def test_key_and_secrets_come_from_environment_or_files_and_are_not_printed(tmp_path):
+    (tmp_path / "secrets").write_text("whsec_dGVzdHNlY3JldA==\nwhsec_b3RoZXI=\n")
+    with running("--secret-file", str(tmp_path / "secrets"), KLING_API_KEY="sk-mine") as process:
+        line = process.stdout.readline()
+        assert "your API key, signed callbacks" in line
+        assert "sk-mine" not in line
+        url = re.search(r"http://\S+", line)[0]
+        assert first_task(url, "sk-mine")["status"] == "submitted"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--lose", "3"], "lose: a share between 0 and 1"),
+        (["--delay", "5x"], "delay: '5x' is no duration"),
+        (["--listen", "nowhere"], "HOST:PORT"),
+        (["--secret", "not base64!"], "webhook secret"),
+        (["--api-key-file", sys.executable], "cannot read"),
+        (["--refuse-creates", "7"], "refuse_creates"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error_that_names_it(options, named):
+    result = CliRunner().invoke(simulate, options)
+    assert result.exit_code == 2
+    assert named in result.output
+    assert "Traceback" not in result.output
+
+
+def test_every_setting_has_its_option_and_the_default_shown_is_the_one_that_holds():
+    commanded = {names.partition("/")[0].removeprefix("--").replace("-", "_"): row for names, *row in OPTIONS}
+    assert set(commanded) == set(shown(SimulatorSettings()))
+    for name, (kind, default, _) in commanded.items():
+        value = default == name.replace("_", "-") if kind is bool else kind(default)
+        assert getattr(changed(SimulatorSettings(), {name: value}), name) == getattr(SimulatorSettings(), name)
+
+
+def test_every_option_and_every_setting_is_documented():
+    text = DOCUMENT.read_text()
+    for parameter in simulate.params:
+        assert f"`{parameter.opts[0]}" in text, parameter.opts[0]
+    for field in fields(SimulatorSettings):
+        assert f"`{field.name}`" in text or f"`--{field.name.replace('_', '-')}" in text, field.name
