@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kling_daemon_download import plugin
 
 from kling_daemon.testing import EgressClient, make_event, make_output, run_handler
+from kling_daemon_download import plugin
 
 _PORTION = 64 * 1024
 

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kling_daemon_download.answers import admit, continues, length, validator
-from kling_daemon_download.errors import DownloadError
 
 from kling_daemon.plugin import Reject, Retry
 from kling_daemon.testing import START, make_output
+from kling_daemon_download.answers import admit, continues, length, validator
+from kling_daemon_download.errors import DownloadError
 
 FILE = make_output().files[0]
 headers = st.dictionaries(

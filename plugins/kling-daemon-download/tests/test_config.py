@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from kling_daemon_download import plugin
-from kling_daemon_download.config import DownloadConfig
 
 from kling_daemon.testing import ConfigError, make_event, run_handler
+from kling_daemon_download import plugin
+from kling_daemon_download.config import DownloadConfig
 
 
 async def test_every_mistake_is_named_with_its_key_and_the_nearest_name():

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from kling_daemon_download.folder import Folder
 
 

@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kling_daemon_download import plugin
-from kling_daemon_download.errors import DownloadError
 
 from kling_daemon.plugin import OutputFile
 from kling_daemon.testing import (
@@ -22,6 +20,8 @@ from kling_daemon.testing import (
     make_output,
     run_handler,
 )
+from kling_daemon_download import plugin
+from kling_daemon_download.errors import DownloadError
 
 SIDECAR = f"2026-09-01/{JOB_ID}/{JOB_ID}.job.json"
 

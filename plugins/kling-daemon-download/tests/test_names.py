@@ -3,6 +3,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kling_daemon_download.names import extension, safe, shorten, unsigned
 
 SAFE = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,79}")

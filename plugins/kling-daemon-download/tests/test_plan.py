@@ -2,11 +2,11 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from kling_daemon_download.plan import Plan
-from kling_daemon_download.template import PathTemplate
 
 from kling_daemon.plugin import OutputFile
 from kling_daemon.testing import JOB_ID, make_job, make_output
+from kling_daemon_download.plan import Plan
+from kling_daemon_download.template import PathTemplate
 
 DEFAULT = PathTemplate.parse("{date}/{job_id}/{index}.{ext}")
 

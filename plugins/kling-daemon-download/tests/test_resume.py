@@ -2,9 +2,9 @@ import json
 import resource
 
 import pytest
-from kling_daemon_download import part
 
 from kling_daemon.testing import JOB_ID, Failed, Postponed, make_output
+from kling_daemon_download import part
 
 MIB = 1024 * 1024
 

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kling_daemon_download.names import safe
 from kling_daemon_download.template import FIELDS, PathTemplate
 
