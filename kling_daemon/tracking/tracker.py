@@ -1,6 +1,7 @@
 """The only way in for news about jobs: committed first, then told to whoever listens."""
 
 import asyncio
+import contextvars
 from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
@@ -70,7 +71,8 @@ class Tracker:
     def tell(self, news: News, recorded: Recorded) -> None:
         """Have committed news published together with whatever else its commit group brought."""
         if not self._untold:
-            asyncio.get_running_loop().call_soon(self._flush)
+            # In a context of its own: the log lines are about all that was committed, not about this caller's job.
+            asyncio.get_running_loop().call_soon(self._flush, context=contextvars.Context())
         self._untold.append((news, recorded))
 
     def _flush(self) -> None:
