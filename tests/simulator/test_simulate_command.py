@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fakes.kling_caller import NEW_VIDEO, KlingCaller
 
 from kling_daemon.cli.simulate import OPTIONS, simulate
 from kling_daemon.simulator import SimulatorSettings, changed
@@ -99,3 +100,20 @@ def test_every_option_and_every_setting_is_documented():
         assert f"`{parameter.opts[0]}" in text, parameter.opts[0]
     for field in fields(SimulatorSettings):
         assert f"`{field.name}`" in text or f"`--{field.name.replace('_', '-')}" in text, field.name
+
+
+async def test_the_documented_python_test_passes():
+    (snippet,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
+
+    async def my_program(*, base_url, api_key):
+        async with KlingCaller.at(base_url, api_key) as kling:
+            await kling.create(NEW_VIDEO)
+
+    names = {"my_program": my_program}
+    exec(compile(snippet, str(DOCUMENT), "exec"), names)  # noqa: S102 - the document is ours
+    await names["test_a_video_is_made"]()
+
+
+def test_the_command_is_known_without_loading_a_web_server():
+    code = "import sys, kling_daemon.cli.simulate; sys.exit('aiohttp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
