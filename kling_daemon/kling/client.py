@@ -30,6 +30,7 @@ MAX_IDS = 20
 
 _TASKS = "/tasks"
 _PERHAPS_ONE_ID = frozenset({ErrorKind.BAD_REQUEST, ErrorKind.TASK_NOT_FOUND, ErrorKind.TOO_MANY_IDS})
+_NO_SEGMENTS = frozenset({"", ".", ".."})  # at the end of a path they would name something else than a task
 _UNREADABLE = "the answer holds no readable task"
 _OTHER_TASK = "the answer speaks of another task"
 
@@ -44,7 +45,7 @@ class Answers:
     unanswered_ids: frozenset[str] = frozenset()
     """Asked for in vain: the request failed, or what may be their entry could not be read. Nothing follows from it."""
     errors: tuple[KlingError, ...] = ()
-    """Why requests failed, one for each."""
+    """Why requests failed, one for each; not for an id that Kling refuses while it answers others, which is logged."""
 
 
 class KlingClient:
@@ -131,8 +132,8 @@ class KlingClient:
         None only when Kling has clearly said that there is none; anything less clear is a KlingError.
         """
         endpoint = endpoint_of(path)
-        if not endpoint.has_external_id:
-            raise KlingError(ErrorKind.NO_SUCH_RESOURCE, f"{path} offers no look-up by external id")
+        if not endpoint.has_external_id or external_id in _NO_SEGMENTS or "," in external_id:
+            raise KlingError(ErrorKind.NO_SUCH_RESOURCE, f"{path} offers no look-up by this external id")
         if endpoint.generation is Generation.LEGACY:
             return await self._query_legacy("look_up", path, external_id, Source.SUBMISSION)
         answer = await self._read("look_up", _TASKS, {"external_task_ids": external_id})
@@ -157,6 +158,8 @@ class KlingClient:
                 return _merge([await self._query_chunk(ids[:middle]), await self._query_chunk(ids[middle:])])
             if error.kind is ErrorKind.TASK_NOT_FOUND:
                 return Answers(unknown_ids=frozenset(ids))
+            if error.kind in _PERHAPS_ONE_ID:
+                log.warning("kling refuses to be asked for a task", task_id=ids[0], error=str(error))
             return Answers(unanswered_ids=frozenset(ids), errors=(error,))
         return self._read_entries(frozenset(ids), entries)
 
@@ -180,7 +183,7 @@ class KlingClient:
         return Answers(reports=tuple(reports), unknown_ids=missing - unanswered, unanswered_ids=frozenset(unanswered))
 
     async def _query_legacy(self, verb: str, path: str, id_: str, source: Source) -> Report | None:
-        if id_ in {"", ".", ".."}:  # as a path segment it would name something else
+        if id_ in _NO_SEGMENTS:
             return None
         try:
             answer = await self._read(verb, f"{path}/{quote(id_, safe='')}", None)
@@ -243,9 +246,14 @@ def _entries_of(answer: Mapping[str, Any]) -> list[Any]:
 
 def _merge(parts: Iterable[Answers]) -> Answers:
     parts = list(parts)
+    reports = tuple(report for part in parts for report in part.reports)
+    errors = tuple(error for part in parts for error in part.errors)
+    if reports:
+        # Kling answers us: what it holds against a single id must not look like an outage.
+        errors = tuple(error for error in errors if error.kind not in _PERHAPS_ONE_ID)
     return Answers(
-        reports=tuple(report for part in parts for report in part.reports),
+        reports=reports,
         unknown_ids=frozenset().union(*(part.unknown_ids for part in parts)),
         unanswered_ids=frozenset().union(*(part.unanswered_ids for part in parts)),
-        errors=tuple(error for part in parts for error in part.errors),
+        errors=errors,
     )

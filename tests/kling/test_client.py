@@ -201,8 +201,15 @@ async def test_one_id_that_kling_takes_offence_at_does_not_silence_the_others():
         answers = await client.query(ids)
     assert {report.task_id for report in answers.reports} == {*ids} - {"t13"}
     assert answers.unanswered_ids == {"t13"}
-    assert [error.kind for error in answers.errors] == [ErrorKind.BAD_REQUEST]
+    assert answers.errors == ()
     assert len(kling.asked) <= 11
+
+
+async def test_when_kling_refuses_every_id_the_request_has_failed():
+    async with speaking([BAD]) as (_, client):
+        answers = await client.query(["a", "b"])
+    assert answers.unanswered_ids == {"a", "b"}
+    assert {error.kind for error in answers.errors} == {ErrorKind.BAD_REQUEST}
 
 
 async def test_a_cap_that_kling_lowers_is_met():
@@ -385,6 +392,15 @@ async def test_an_endpoint_without_external_ids_offers_no_look_up(monkeypatch):
     async with speaking([NOT_FOUND]) as (kling, client):
         with pytest.raises(KlingError, match="no look-up"):
             await client.look_up("/v1/silent", "kd-1")
+    assert kling.asked == []
+
+
+@pytest.mark.parametrize("path", [NEW, LEGACY])
+@pytest.mark.parametrize("external_id", ["", ".", "..", "a,b"])
+async def test_an_external_id_that_cannot_be_asked_for_is_not_taken_for_absent(path, external_id):
+    async with speaking([(200, envelope([]))]) as (kling, client):
+        with pytest.raises(KlingError, match="no look-up"):
+            await client.look_up(path, external_id)
     assert kling.asked == []
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from kling_daemon.jobs import Generation
-from kling_daemon.kling.endpoints import REGISTRY, endpoint_of, model_of, with_field
+from kling_daemon.kling.endpoints import REGISTRY, endpoint_of, field_of, model_of, with_field
 
 
 @pytest.mark.parametrize("endpoint", REGISTRY, ids=lambda endpoint: endpoint.path)
@@ -52,3 +52,18 @@ def test_fields_are_set_where_the_generation_reads_them():
     assert with_field({}, legacy.callback_field, "u") == {"callback_url": "u"}
     assert with_field({}, legacy.external_id_field, "e") == {"external_task_id": "e"}
     assert body == {"prompt": "p", "options": {"watermark_info": {}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        ({"options": {"callback_url": "u"}}, "u"),
+        ({"options": {"callback_url": ""}}, None),
+        ({"options": {"callback_url": 7}}, None),
+        ({"options": "u"}, None),
+        ({"callback_url": "u"}, None),
+        ({}, None),
+    ],
+)
+def test_a_field_is_read_only_where_the_generation_reads_it(body, value):
+    assert field_of(body, endpoint_of("/text-to-video/kling-3.0").callback_field) == value
