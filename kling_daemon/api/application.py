@@ -1,0 +1,45 @@
+"""The local API put together: its routes, who may use them, and how it errs."""
+
+from aiohttp import web
+
+from kling_daemon.api.bodies import MAX_BODY
+from kling_daemon.api.deliveries import DeliveryRoutes
+from kling_daemon.api.guard import require_token
+from kling_daemon.api.handlers import HandlerRoutes
+from kling_daemon.api.jobs import JobRoutes
+from kling_daemon.api.probes import ProbeRoutes
+from kling_daemon.api.problems import answer_with_problems
+from kling_daemon.api.services import ApiServices
+from kling_daemon.api.stats import StatsRoutes
+from kling_daemon.api.waiting import WaitingRoom
+
+
+def build_api(services: ApiServices) -> web.Application:
+    """Return the application that `listening` serves; when it shuts down, long polls are answered at once."""
+    waiting = WaitingRoom(services.store.read, services.bus)
+
+    async def end_waits(_application: web.Application) -> None:
+        waiting.close()
+
+    application = web.Application(
+        middlewares=[answer_with_problems, require_token(services.token_digests)], client_max_size=MAX_BODY
+    )
+    application.add_routes(
+        [
+            *JobRoutes(services, waiting).routes(),
+            *DeliveryRoutes(services).routes(),
+            *HandlerRoutes(services).routes(),
+            *StatsRoutes(services).routes(),
+            *ProbeRoutes(services).routes(),
+        ]
+    )
+    application.on_shutdown.append(end_waits)
+    application.on_response_prepare.append(_harden)
+    return application
+
+
+async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # Answers bear the URLs of results, and a URL is all that it takes to fetch one.
+    response.headers["Cache-Control"] = "no-store"

@@ -1,0 +1,45 @@
+"""What the local API needs from the rest of the daemon."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from prometheus_client import CollectorRegistry
+
+from kling_daemon.bus import Bus
+from kling_daemon.dispatch.status import HandlerStatus
+from kling_daemon.jobs import Job
+from kling_daemon.loader import InstalledPlugin
+from kling_daemon.store import Store
+
+
+class SubmitJob(Protocol):
+    """Takes jobs that are to be created at Kling."""
+
+    async def __call__(
+        self, path: str, body: Mapping[str, Any], *, tags: Mapping[str, str], external_id: str | None
+    ) -> Job:
+        """Return the job once its intent is committed. Raises SubmitRefusedError for what Kling would never take."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServices:
+    """The parts of a running daemon that the local API shows and works on."""
+
+    store: Store
+    bus: Bus
+    submit: SubmitJob
+    wake: Callable[[str], None]
+    """Tells a handler's lane that something may be due."""
+    handlers: Callable[[], Sequence[HandlerStatus]]
+    """How the loaded handlers are doing."""
+    plugins: Sequence[InstalledPlugin]
+    """What was found at start, broken ones included."""
+    metrics: CollectorRegistry
+    kling_requests: Callable[[], Mapping[str, int]]
+    """How often Kling was asked since the start, by kind of request."""
+    obstacles: Callable[[], Sequence[str]]
+    """Why the daemon is not ready, in short phrases that anybody may read; empty when it is."""
+    token_digests: Collection[bytes] = field(repr=False)
+    """`guard.digest` of each token that opens the API."""

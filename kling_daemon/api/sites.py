@@ -1,0 +1,97 @@
+"""Where the local API listens: a TCP port, or a Unix socket that a group may use."""
+
+import socket
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from aiohttp import web
+
+from kling_daemon.config import Address, TcpAddress, UnixAddress
+
+SOCKET_MODE = 0o660
+"""Owner and group may connect; the token is asked for all the same."""
+
+
+class ListenError(Exception):
+    """The address cannot be listened on; the message says why and what to do."""
+
+
+@asynccontextmanager
+async def listening(
+    application: web.Application, address: Address, *, stop_timeout: timedelta = timedelta(seconds=5)
+) -> AsyncIterator[Address]:
+    """Serve the application until the context is left; yield the address, its port the one that was bound.
+
+    On leaving, requests under way have `stop_timeout` to end. Raises ListenError.
+    """
+    if isinstance(address, TcpAddress):
+        async with _running(application, stop_timeout) as runner:
+            yield await _start_tcp(runner, address)
+    else:
+        # The file goes last, so that nobody who finds it gone need wait for an answer.
+        with _unix_socket(address.path) as bound:
+            async with _running(application, stop_timeout) as runner:
+                await web.SockSite(runner, bound).start()
+                yield address
+
+
+@asynccontextmanager
+async def _running(application: web.Application, stop_timeout: timedelta) -> AsyncIterator[web.AppRunner]:
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=stop_timeout.total_seconds())
+    await runner.setup()
+    try:
+        yield runner
+    finally:
+        await runner.cleanup()
+
+
+async def _start_tcp(runner: web.AppRunner, address: TcpAddress) -> TcpAddress:
+    try:
+        await web.TCPSite(runner, address.host, address.port).start()
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ListenError(f"cannot listen on {address}: {reason}; change api.listen, or stop what uses it") from error
+    return TcpAddress(host=address.host, port=runner.addresses[0][1])
+
+
+@contextmanager
+def _unix_socket(path: Path) -> Iterator[socket.socket]:
+    """Bind a socket at the path, in place of one that nobody listens on any more; take its file away at the end."""
+    _clear(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as bound:
+        try:
+            bound.bind(str(path))
+            # Nobody can connect yet: that takes `listen`, which comes when the site starts.
+            path.chmod(SOCKET_MODE)
+            ours = path.stat().st_ino
+        except OSError as error:
+            raise ListenError(f"cannot listen on {UnixAddress(path=path)}: {error.strerror}") from error
+        try:
+            yield bound
+        finally:
+            if path.exists() and path.stat().st_ino == ours:
+                path.unlink()
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that an earlier run left behind, and nothing else."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return  # there is none; or binding will say why it cannot be seen
+    if not stat.S_ISSOCK(mode):
+        raise ListenError(f"cannot listen on {UnixAddress(path=path)}: there is a file that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ListenError(f"cannot listen on {UnixAddress(path=path)}: {reason}") from error
+        else:
+            raise ListenError(f"cannot listen on {UnixAddress(path=path)}: another process listens there")

@@ -1,0 +1,50 @@
+"""The numbers of the local API."""
+
+from aiohttp import web
+
+from kling_daemon.api.queries import read_query
+from kling_daemon.api.services import ApiServices
+from kling_daemon.deliveries import DeliveryState
+
+PARKED = "parked"
+"""How a delivery is counted that waits for a handler that is not loaded."""
+
+
+class StatsRoutes:
+    """The route `/api/v1/stats`."""
+
+    def __init__(self, services: ApiServices) -> None:
+        """Take the daemon's parts."""
+        self._services = services
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return a route for each path and method."""
+        return [web.get("/api/v1/stats", self._stats)]
+
+    async def _stats(self, request: web.Request) -> web.Response:
+        read_query(request, ())
+        read = self._services.store.read
+        missed = await read.missed_callbacks()
+        return web.json_response(
+            {
+                "jobs": await read.job_counts(),
+                "events": await read.event_counts(),
+                "deliveries": self._with_parked(await read.delivery_counts()),
+                "callbacks": await read.callback_counts(),
+                "missed_callbacks": [
+                    {"endpoint": endpoint, "model": model, "jobs": jobs} for (endpoint, model), jobs in missed.items()
+                ],
+                "notices": [notice.as_json() for notice in await read.open_notices()],
+                "kling_requests": dict(self._services.kling_requests()),
+                "hints": await read.hint_count(),
+            }
+        )
+
+    def _with_parked(self, counts: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        loaded = {status.name for status in self._services.handlers()}
+        return {
+            handler: states
+            if handler in loaded
+            else {PARKED if state == DeliveryState.PENDING else state: count for state, count in states.items()}
+            for handler, states in counts.items()
+        }

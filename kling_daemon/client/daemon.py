@@ -1,0 +1,193 @@
+"""The client of the local API: one method for each of its routes."""
+
+import asyncio
+import io
+import json
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from http import HTTPStatus
+from math import inf
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import pydantic
+from yarl import URL
+
+from kling_daemon.client.discovery import UNIX, Target
+from kling_daemon.client.errors import DaemonError, DaemonUnreachableError
+from kling_daemon.client.models import (
+    DeliveryModel,
+    HandlerModel,
+    JobModel,
+    Page,
+    PluginModel,
+    ProblemModel,
+    StatsModel,
+    SubmitModel,
+)
+
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+
+ANSWER_WITHIN = timedelta(seconds=30)
+LONGEST_POLL = timedelta(seconds=60)
+"""How long one request waits for a job's end; a longer wait is made of several."""
+
+
+class Daemon:
+    """A running daemon, as a program or a person sees it; an async context manager.
+
+    Every method raises DaemonUnreachableError when nothing answers and DaemonError when the answer is a refusal.
+    """
+
+    def __init__(self, target: Target) -> None:
+        """Take where it is and the token; nothing is sent before the first request."""
+        self._target = target
+        self._origin = URL("http://kling-daemon" if target.url.startswith(UNIX) else target.url)
+        self._open = AsyncExitStack()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        unix = self._target.url.startswith(UNIX)
+        connector = aiohttp.UnixConnector(self._target.url.removeprefix(UNIX)) if unix else aiohttp.TCPConnector()
+        headers = {"Accept": "application/json"}
+        if self._target.token is not None:
+            headers["Authorization"] = f"Bearer {self._target.token}"
+        session = aiohttp.ClientSession(connector=connector, headers=headers)
+        self._session = await self._open.enter_async_context(session)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def submit(
+        self,
+        endpoint: str,
+        body: Mapping[str, Any],
+        *,
+        tags: Mapping[str, str] | None = None,
+        external_id: str | None = None,
+    ) -> JobModel:
+        """Have a job created at Kling; it is returned once the intent is on the daemon's disk."""
+        order = SubmitModel(endpoint=endpoint, body=dict(body), tags=dict(tags or {}), external_id=external_id)
+        return await self._post("jobs", order.model_dump(mode="json"), JobModel)
+
+    async def jobs(self, *, state: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[JobModel]:
+        """Return a part of the jobs, the latest first."""
+        return await self._get("jobs", Page[JobModel], {"state": state, "limit": limit, "cursor": cursor})
+
+    async def job(self, reference: str) -> JobModel:
+        """Return the job with this id, task id or external id."""
+        return await self._get(f"jobs/{_segment(reference)}", JobModel)
+
+    async def wait(self, reference: str, patience: timedelta | None = None) -> JobModel:
+        """Return the job at its end, or as it stands when the patience is over; None waits for as long as it takes."""
+        clock = asyncio.get_running_loop()
+        deadline = inf if patience is None else clock.time() + patience.total_seconds()
+        while True:
+            remaining = max(deadline - clock.time(), 0)
+            job = await self.poll(reference, timedelta(seconds=min(remaining, LONGEST_POLL.total_seconds())))
+            if job.state.is_terminal or clock.time() >= deadline:
+                return job
+
+    async def poll(self, reference: str, patience: timedelta) -> JobModel:
+        """Ask once, and be answered at the job's end, when the patience is over, or when the daemon stops.
+
+        The daemon's own patience ends after five minutes.
+        """
+        query = {"timeout": f"{patience.total_seconds():.3f}"}
+        return await self._get(f"jobs/{_segment(reference)}/wait", JobModel, query, patience=patience)
+
+    async def deliveries(
+        self,
+        *,
+        state: str | None = None,
+        handler: str | None = None,
+        job: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[DeliveryModel]:
+        """Return a part of the deliveries, the latest first."""
+        query = {"state": state, "handler": handler, "job": job, "limit": limit, "cursor": cursor}
+        return await self._get("deliveries", Page[DeliveryModel], query)
+
+    async def retry_delivery(self, delivery: int) -> DeliveryModel:
+        """Give a delivery that is not done all its attempts again, at once."""
+        return await self._post(f"deliveries/{delivery}/retry", {}, DeliveryModel)
+
+    async def handlers(self) -> Page[HandlerModel]:
+        """Return every handler, loaded or parked."""
+        return await self._get("handlers", Page[HandlerModel])
+
+    async def plugins(self) -> Page[PluginModel]:
+        """Return the plugins that the daemon found when it started."""
+        return await self._get("plugins", Page[PluginModel])
+
+    async def stats(self) -> StatsModel:
+        """Return the daemon's numbers."""
+        return await self._get("stats", StatsModel)
+
+    async def _get(
+        self,
+        path: str,
+        model: type[Model],
+        query: Mapping[str, str | int | None] | None = None,
+        *,
+        patience: timedelta = timedelta(),
+    ) -> Model:
+        given = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        return await self._request("GET", path, model, patience=patience, params=given)
+
+    async def _post(self, path: str, body: Mapping[str, Any], model: type[Model]) -> Model:
+        # A file, since aiohttp warns of large bodies that are bytes; a create may bear pictures.
+        data = io.BytesIO(json.dumps(body).encode())
+        return await self._request("POST", path, model, data=data, headers={"Content-Type": "application/json"})
+
+    async def _request(
+        self, method: str, path: str, model: type[Model], *, patience: timedelta = timedelta(), **rest: Any
+    ) -> Model:
+        if self._session is None:
+            raise RuntimeError("a Daemon is used inside `async with`")
+        url = URL(f"{self._origin}".rstrip("/") + f"/api/v1/{path}", encoded=True)
+        limits = aiohttp.ClientTimeout(total=(ANSWER_WITHIN + patience).total_seconds(), connect=5)
+        try:
+            async with self._session.request(method, url, timeout=limits, allow_redirects=False, **rest) as answer:
+                raw = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise DaemonUnreachableError(f"no daemon answers at {self._target.url}: {_reason(error)}") from error
+        if answer.ok and answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            try:
+                return model.model_validate_json(raw)
+            except pydantic.ValidationError as error:
+                raise self._no_daemon(answer.status) from error
+        raise self._refusal(answer.status, raw)
+
+    def _refusal(self, status: int, raw: bytes) -> DaemonError:
+        if status == HTTPStatus.UNAUTHORIZED:
+            given = "has no token" if self._target.token is None else "refuses the token"
+            return DaemonError(
+                status, "Unauthorized", f"the daemon {given}: it is taken from {self._target.token_from}"
+            )
+        try:
+            problem = ProblemModel.model_validate_json(raw)
+        except pydantic.ValidationError:
+            return self._no_daemon(status)
+        return DaemonError(problem.status, problem.title, problem.detail)
+
+    def _no_daemon(self, status: int) -> DaemonError:
+        return DaemonError(status, "Not a daemon", f"what answers at {self._target.url} is no kling-daemon")
+
+
+def _segment(reference: str) -> str:
+    return quote(reference, safe="")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    cause = getattr(error, "os_error", error)
+    return getattr(cause, "strerror", None) or str(cause) or type(error).__name__

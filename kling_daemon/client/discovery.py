@@ -1,0 +1,121 @@
+"""Finding the daemon: where it listens, and the token that it wants."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kling_daemon.client.errors import AddressError
+
+URL_VARIABLE = "KLING_DAEMON_URL"
+TOKEN_VARIABLE = "KLING_DAEMON_TOKEN"  # noqa: S105 - the variable's name
+CONFIG_VARIABLE = "KLING_DAEMON_CONFIG"
+TOKEN_FILE = "api-token"  # noqa: S105 - the file's name, in the state directory
+CREDENTIAL = "api_token"
+"""The systemd credential that gives the token instead."""
+
+UNIX = "unix:"
+SOCKET = Path("kling-daemon/api.sock")
+"""Where a daemon's socket is looked for, below `$XDG_RUNTIME_DIR` and below `/run`."""
+
+SYSTEM_STATE = Path("/var/lib/kling-daemon")
+"""The state directory of a daemon that systemd runs."""
+
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised here, not bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A daemon to be talked to."""
+
+    url: str
+    """`http://…`, `https://…` without a slash at its end, or `unix:/path`."""
+    token: str | None = field(repr=False)
+    token_from: str
+    """Where the token comes from, or would have to come from, for the message when it is refused."""
+
+
+def find_daemon(url: str | None, config: Path | None, environ: Mapping[str, str]) -> Target:
+    """Return the daemon to talk to; the first of these that there is.
+
+    1. `url`, else `$KLING_DAEMON_URL`; with `$KLING_DAEMON_TOKEN` and no other token, which might be meant for
+       another daemon.
+    2. `kling-daemon/api.sock` below `$XDG_RUNTIME_DIR`, then below `/run`, unless a configuration is named.
+    3. `api.listen` of the configuration, found as every verb but `run` finds it, with its defaults.
+
+    For 2 and 3 the token is `$KLING_DAEMON_TOKEN`, else the file `api-token` in the configuration's state directory,
+    else in systemd's. Raises AddressError for a URL that is none, ConfigError for a named configuration that is not
+    there.
+    """
+    if named := url or environ.get(URL_VARIABLE):
+        return Target(url=_checked(named), token=_from_environment(environ), token_from=TOKEN_VARIABLE)
+    if config is None and not environ.get(CONFIG_VARIABLE) and (socket := _find_socket(environ)) is not None:
+        return _with_token(f"{UNIX}{socket}", _state_directory(config, environ), environ)
+    return _from_configuration(config, environ)
+
+
+def _checked(url: str) -> str:
+    if url.startswith(UNIX):
+        if not Path(url.removeprefix(UNIX)).is_absolute():
+            raise AddressError("a Unix socket is written as unix:/absolute/path")
+        return url
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.username or parts.query or parts.fragment:
+        raise AddressError("the daemon's URL must be such as http://127.0.0.1:8766 or unix:/run/kling-daemon/api.sock")
+    return url.rstrip("/")
+
+
+def _find_socket(environ: Mapping[str, str]) -> Path | None:
+    roots = [Path(environ["XDG_RUNTIME_DIR"])] if environ.get("XDG_RUNTIME_DIR") else []
+    for root in (*roots, Path("/run")):
+        if (root / SOCKET).is_socket():
+            return root / SOCKET
+    return None
+
+
+def _from_configuration(config: Path | None, environ: Mapping[str, str]) -> Target:
+    # Imported here: the configuration takes longer to import than a verb with a URL takes to run.
+    from kling_daemon.config import TcpAddress, find_config, load
+
+    settings = load(find_config(config, environ, for_run=False), environ).settings
+    if settings is None:
+        raise AddressError("the configuration cannot be read, so the daemon is not found; `config check` tells why")
+    listen = settings.api.listen
+    if isinstance(listen, TcpAddress):
+        if listen.port == 0:
+            raise AddressError("api.listen has port 0, which tells nobody where the daemon is; give its URL")
+        host = _WILDCARDS.get(listen.host, listen.host)
+        url = f"http://{TcpAddress(host=host, port=listen.port)}"
+    else:
+        url = f"{UNIX}{listen.path}"
+    return _with_token(url, settings.store.directory, environ)
+
+
+def _state_directory(config: Path | None, environ: Mapping[str, str]) -> Path:
+    from kling_daemon.config import find_config, load
+
+    settings = load(find_config(config, environ, for_run=False), environ).settings
+    return SYSTEM_STATE if settings is None else settings.store.directory
+
+
+def _with_token(url: str, directory: Path, environ: Mapping[str, str]) -> Target:
+    if token := _from_environment(environ):
+        return Target(url=url, token=token, token_from=TOKEN_VARIABLE)
+    for folder in dict.fromkeys((directory, SYSTEM_STATE)):
+        path = folder / TOKEN_FILE
+        try:
+            token = path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+        return Target(url=url, token=token, token_from=str(path))
+    return Target(
+        url=url, token=None, token_from=f"{TOKEN_VARIABLE}, or {directory / TOKEN_FILE}, which cannot be read"
+    )
+
+
+def _from_environment(environ: Mapping[str, str]) -> str | None:
+    return environ.get(TOKEN_VARIABLE, "").strip() or None

@@ -1,0 +1,205 @@
+"""What the local API answers and takes, as both of its ends read it.
+
+A newer daemon may answer more than is listed here: unknown fields are kept and shown, and words that may be added to
+are plain text.
+"""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+import pydantic
+
+from kling_daemon.clock import to_rfc3339
+from kling_daemon.deliveries import DeliveryState
+from kling_daemon.jobs import JobState
+
+Moment = Annotated[pydantic.AwareDatetime, pydantic.PlainSerializer(to_rfc3339, return_type=str)]
+"""An aware moment, written as `2026-11-21T19:18:39.123Z`."""
+
+
+class Answer(pydantic.BaseModel):
+    """An object that the daemon answers."""
+
+    model_config = pydantic.ConfigDict(extra="allow", frozen=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object as the daemon wrote it."""
+        return self.model_dump(mode="json")
+
+
+Item = TypeVar("Item", bound=Answer)
+
+
+class Page(Answer, Generic[Item]):
+    """A part of a list."""
+
+    items: list[Item]
+    next: str | None
+    """The cursor of the part that follows; None at the list's end."""
+
+
+class FileModel(Answer):
+    """One downloadable file of an output."""
+
+    role: str
+    url: str
+    expires_at: Moment | None
+
+
+class OutputModel(Answer):
+    """One result of a job."""
+
+    type: str
+    id: str | None
+    url: str | None
+    """The main file's URL."""
+    duration: str | None
+    """Length in seconds, as Kling's text."""
+    files: list[FileModel]
+
+
+class ChargeModel(Answer):
+    """One line of what Kling charged."""
+
+    kind: str
+    amount: str
+    unit: str | None
+
+
+class JobModel(Answer):
+    """A job; what each field means is told at `kling_daemon.jobs.Job`."""
+
+    id: str
+    task_id: str | None
+    external_id: str | None
+    account: str
+    generation: str
+    endpoint: str | None
+    model: str | None
+    state: JobState
+    reason: str | None
+    message: str
+    outputs: list[OutputModel]
+    cost: list[ChargeModel]
+    tags: dict[str, str]
+    origin: str
+    created_at: Moment
+    submitted_at: Moment | None
+    updated_at: Moment
+    finished_at: Moment | None
+    contradicted: bool
+    callback_missed: bool
+
+
+class SubmitModel(pydantic.BaseModel):
+    """The order to create a job."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    endpoint: str
+    """The path at Kling: `/text-to-video/kling-3.0`, `/v1/videos/image2video`, …."""
+    body: dict[str, Any]
+    """What Kling documents for the path; callback URL and external id are added where they are left out."""
+    tags: dict[str, str] = {}
+    external_id: str | None = None
+    """The id under which the job is created at Kling; by default the daemon's own."""
+
+
+class DeliveryModel(Answer):
+    """The promise that one handler gets one event or notice, and where it stands."""
+
+    id: int
+    handler: str
+    type: str
+    """The event's type, or `notice`."""
+    item_id: str
+    """The event's or notice's id."""
+    job_id: str | None
+    state: DeliveryState
+    attempt: int
+    due_at: Moment
+    created_at: Moment
+    finished_at: Moment | None
+    error: str | None
+    """What the last attempt failed with."""
+    result: Any
+    """What the handler returned."""
+
+
+class HandlerModel(Answer):
+    """A handler that is loaded, or was in an earlier run."""
+
+    name: str
+    state: str
+    """`opening`, `open`, `closed`, `stopped`; or `unloaded`: its deliveries are parked until it is configured again."""
+    reason: str | None
+    """Why it is closed."""
+    plugin: str | None
+    events: list[str]
+    depends_on: list[str]
+    running: int
+    """How many attempts are under way."""
+    concurrency: int | None
+    first_at: Moment | None
+    loaded_at: Moment | None
+
+
+class PluginModel(Answer):
+    """An installed plugin, usable or not."""
+
+    name: str
+    distribution: str
+    version: str
+    status: str
+    """`ready`, or `broken` for the problem that is told."""
+    problem: str | None
+    types: list[str]
+    """The handler types that it offers."""
+    hooks: list[str]
+    """What its event hooks react to."""
+
+
+class NoticeModel(Answer):
+    """Something that a person should know of."""
+
+    id: str
+    kind: str
+    subject: str
+    message: str
+    raised_at: Moment
+
+
+class MissedModel(Answer):
+    """How many jobs of one kind ended without the callback that was due."""
+
+    endpoint: str | None
+    model: str | None
+    jobs: int
+
+
+class StatsModel(Answer):
+    """The daemon in numbers, counted over everything that is kept."""
+
+    jobs: dict[str, int]
+    """By state."""
+    events: dict[str, int]
+    """By type."""
+    deliveries: dict[str, dict[str, int]]
+    """By handler, then by state; what waits for a handler that is not loaded counts as `parked`."""
+    callbacks: dict[str, int]
+    """By verdict."""
+    missed_callbacks: list[MissedModel]
+    notices: list[NoticeModel]
+    """Those whose cause has not gone away."""
+    kling_requests: dict[str, int]
+    """What Kling was asked since the daemon's start, by kind."""
+    hints: int
+    """Unproved task ids that Kling has yet to be asked about."""
+
+
+class ProblemModel(Answer):
+    """An error, as RFC 9457 writes it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""

@@ -1,0 +1,123 @@
+"""A local API on real sockets over a real store, with the rest of the daemon reduced to what a test wants to see."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter
+
+from kling_daemon.api import ApiServices, build_api, digest, listening
+from kling_daemon.bus import Bus
+from kling_daemon.client import Daemon, Target
+from kling_daemon.clock import SystemClock
+from kling_daemon.config import TcpAddress, UnixAddress
+from kling_daemon.dispatch import HandlerStatus, Openness
+from kling_daemon.jobs import Generation, Job, JobState, Origin, new_id
+from kling_daemon.loader import InstalledPlugin, PluginStatus
+from kling_daemon.reports import Report, Source
+from kling_daemon.store import Intent, News, Recorded, Registration, Store
+from kling_daemon.submission import SubmitRefusedError
+
+TOKEN = "made-up-token-of-at-least-thirty-two-characters"
+LOCAL = TcpAddress(host="127.0.0.1", port=0)
+NOWHERE = Target(url="", token=TOKEN, token_from="the test")
+
+ARCHIVE = HandlerStatus(
+    name="archive",
+    plugin="download",
+    events=("job.completed",),
+    depends_on=(),
+    openness=Openness.OPEN,
+    reason=None,
+    running=0,
+    concurrency=8,
+)
+
+
+@dataclass
+class LocalApi:
+    """What a test can do behind the API's back."""
+
+    store: Store
+    bus: Bus
+    statuses: list[HandlerStatus] = field(default_factory=lambda: [ARCHIVE])
+    plugins: list[InstalledPlugin] = field(default_factory=list)
+    obstacles: list[str] = field(default_factory=list)
+    woken: list[str] = field(default_factory=list)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    target: Target = NOWHERE
+
+    async def submit(
+        self, path: str, _body: Mapping[str, Any], *, tags: Mapping[str, str], external_id: str | None
+    ) -> Job:
+        """Store an intent as the submitter does; nothing is sent anywhere."""
+        if not path.startswith("/"):
+            raise SubmitRefusedError(f"{path[:80]!r} is no create path of Kling's")
+        now = SystemClock().now()
+        job = Job(
+            id=new_id(now), task_id=None, external_id=external_id, account="default", generation=Generation.NEW,
+            endpoint=path, model="kling-3.0", state=JobState.QUEUED, reason=None, message="", outputs=(), cost=(),
+            tags=dict(tags), origin=Origin.SUBMITTED, created_at=now, submitted_at=None, updated_at=now,
+            finished_at=None, contradicted=False, callback_missed=False,
+        )  # fmt: skip
+        recorded = await self.store.make_job(Intent(job=job, path=path, digest="0" * 64, callback_expected=False))
+        self.bus.publish(recorded.events)
+        return job
+
+    async def make_job(self, **given: Any) -> Job:
+        """Have a queued job."""
+        return await self.submit("/text-to-video/kling-3.0", {}, tags={}, external_id=None, **given)
+
+    async def report(self, job: Job, state: JobState, **given: Any) -> Recorded:
+        """Let Kling say something about a job, and ring."""
+        now = SystemClock().now()
+        values = {
+            "task_id": f"t-{job.id}", "external_id": None, "generation": job.generation, "state": state,
+            "reason": None, "message": "", "outputs": (), "cost": (), "created_at": now, "updated_at": now,
+            "received_at": now, "source": Source.POLL,
+        }  # fmt: skip
+        recorded = await self.store.record(News(report=Report(**values | given), job_id=job.id))
+        self.bus.publish(recorded.events)
+        return recorded
+
+
+@asynccontextmanager
+async def local_api(directory: Path, *, address: TcpAddress | UnixAddress = LOCAL, bus: Bus | None = None):
+    """Run the API until the context is left."""
+    async with Store.open(directory, clock=SystemClock()) as store:
+        await store.register_handlers(
+            [
+                Registration(name=name, events=frozenset({"job.completed"}), depends_on=())
+                for name in ("archive", "forgotten")
+            ]
+        )
+        api = LocalApi(store=store, bus=bus or Bus())
+        Counter("kling_daemon_tests", "A number", registry=api.registry).inc()
+        api.plugins.append(
+            InstalledPlugin(name="broken", distribution="d", version="1", status=PluginStatus.BROKEN, problem="why")
+        )
+        services = ApiServices(
+            store=store,
+            bus=api.bus,
+            submit=api.submit,
+            wake=api.woken.append,
+            handlers=lambda: api.statuses,
+            plugins=api.plugins,
+            metrics=api.registry,
+            kling_requests=lambda: {"tasks": 3},
+            obstacles=lambda: api.obstacles,
+            token_digests=[digest("another-token-of-at-least-thirty-two-chars"), digest(TOKEN)],
+        )
+        async with listening(build_api(services), address) as bound:
+            url = str(bound) if isinstance(bound, UnixAddress) else f"http://{bound}"
+            api.target = Target(url=url, token=TOKEN, token_from="the test")
+            yield api
+
+
+@asynccontextmanager
+async def daemon_and_api(directory: Path, **given: Any) -> AsyncIterator[tuple[Daemon, LocalApi]]:
+    """Run the API with a client that is connected to it."""
+    async with local_api(directory, **given) as api, Daemon(api.target) as daemon:
+        yield daemon, api
