@@ -9,29 +9,23 @@ from fakes.dispatching import COMPLETED, Witness, configured, hanging, raising, 
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.dispatch import Openness
 from kling_daemon.events import NoticeKind
+from kling_daemon.loader.calling import adapt, inspect_call
+from kling_daemon.loader.threads import HookThreads
 
 SOON = timedelta(milliseconds=50)
 AT_ONCE = RetryPolicy(backoff_min=timedelta(milliseconds=1), backoff_max=timedelta(milliseconds=1))
 
 
-async def spawned_thread(function):
-    """Run a plain function as the loader does for sync hooks: in a daemon thread, while the caller can be cancelled."""
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-
-    def work():
-        function()
-        loop.call_soon_threadsafe(lambda: done.done() or done.set_result(None))
-
-    threading.Thread(target=work, daemon=True).start()
-    await done
-
-
 async def test_a_hung_a_broken_and_a_slow_handler_delay_no_other(tmp_path):
     gate = threading.Event()
 
-    async def stuck_in_its_thread(_item, _context):
-        await spawned_thread(gate.wait)
+    def wait_for_the_gate():
+        gate.wait()
+
+    @asynccontextmanager
+    async def open_stuck(_context):
+        async with HookThreads(handler="stuck", workers=8) as threads:
+            yield adapt(lambda _item: inspect_call(wait_for_the_gate), threads, handler="stuck")
 
     async def always_raising(_item, _context):
         raise ValueError("broken")
@@ -40,7 +34,7 @@ async def test_a_hung_a_broken_and_a_slow_handler_delay_no_other(tmp_path):
     async with world(tmp_path) as here:
         handlers = [
             configured("hung", Witness(hanging).open, events=COMPLETED),
-            configured("stuck", Witness(stuck_in_its_thread).open, events=COMPLETED),
+            configured("stuck", open_stuck, events=COMPLETED),
             configured("broken", Witness(always_raising).open, events=COMPLETED),
             configured("good", good.open, events=COMPLETED),
         ]
@@ -220,7 +214,7 @@ async def test_deliveries_that_a_person_retries_are_tried_at_once(tmp_path):
         dispatcher = here.dispatcher([configured("w", witness.open, events=COMPLETED)])
         async with dispatcher.running():
             await here.report(1)
-            await here.until_states("w", "pending")
+            await here.until_ended("w", "failed", 1)
             (row,) = await here.deliveries("w")
             handler = await here.store.retry_delivery(row.id)
             assert handler == "w"

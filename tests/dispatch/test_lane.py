@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import structlog
-from fakes.dispatching import COMPLETED, Witness, configured, hanging, no_submit, raising, until, world
+from fakes.dispatching import COMPLETED, Witness, configured, hanging, no_submit, raising, world
 
 from kling_daemon.bus import SilentBus
 from kling_daemon.deliveries import RetryPolicy
@@ -92,15 +92,14 @@ async def test_a_failed_attempt_is_repeated_after_a_pause_that_no_ring_shortens(
         dispatcher = here.dispatcher([configured("w", Witness(behave).open, events=COMPLETED)])
         async with dispatcher.running():
             await here.report(1)
-            await here.until_states("w", "pending")
+            await here.until_ended("w", "failed", 1)
             for number in (2, 3, 4):
                 await here.report(number)
                 dispatcher.wake("w")
             await here.until_states("w", "pending", "done", "done", "done")
             assert attempts == [1]
             here.let_pass(dispatcher, RetryPolicy().backoff_max)
-            await until(lambda: here.outcomes.count(("w", "failed")) == 2)
-            await here.until_states("w", "pending", "done", "done", "done")
+            await here.until_ended("w", "failed", 2)
             here.let_pass(dispatcher, RetryPolicy().backoff_max)
             await here.until_done("w", 4)
     assert attempts == [1, 2, 3]
@@ -117,10 +116,12 @@ async def test_a_failing_status_change_holds_back_the_same_job_s_later_events_an
         dispatcher = here.dispatcher([configured("w", witness.open, policy=policy)])
         async with dispatcher.running():
             await here.report(1, 2)
+            await here.until_ended("w", "failed", 1)
             await here.until_states("w", "pending", "pending", "done", "done")
             assert witness.types_of(1) == ["job.status_changed"]
             here.let_pass(dispatcher, policy.backoff_max)
             # The dead letter frees the one behind it.
+            await here.until_ended("w", "failed", 3)
             await here.until_states("w", "dead", "pending", "done", "done")
             here.let_pass(dispatcher, policy.backoff_max)
             await here.until_states("w", "dead", "dead", "done", "done")
@@ -144,7 +145,7 @@ async def test_attempts_used_up_end_in_a_dead_letter_and_a_notice(tmp_path):
         )
         async with dispatcher.running():
             await here.report(1)
-            await here.until_states("w", "pending")
+            await here.until_ended("w", "failed", 1)
             here.let_pass(dispatcher, policy.backoff_max)
             await here.until_states("w", "dead")
             await here.until_done("n", 1)
@@ -184,8 +185,7 @@ async def test_retry_postpones_without_spending_an_attempt(tmp_path):
         async with dispatcher.running():
             await here.report(1)
             for times in (1, 2):
-                await until(lambda: here.outcomes == [("w", "postponed")] * times)  # noqa: B023 - waited for at once
-                await here.until_states("w", "pending")
+                await here.until_ended("w", "postponed", times)
                 here.let_pass(dispatcher, timedelta(seconds=60))
             await here.until_done("w", 1)
         (row,) = await here.deliveries("w")
@@ -206,7 +206,7 @@ async def test_a_silent_handler_times_out_and_a_heartbeat_keeps_it_alive(tmp_pat
         handler = configured("w", witness.open, events=COMPLETED, timeout=timedelta(milliseconds=200))
         async with here.dispatcher([handler]).running():
             await here.report(1, 2)
-            await here.until_states("w", "done", "pending")
+            await here.until_ended("w", "failed", 1)
         assert (await here.deliveries("w"))[1].error == "TimeoutError: no sign of life for 0.2 s"
 
 
@@ -221,7 +221,7 @@ async def test_whatever_a_handler_raises_is_its_own_failure(tmp_path, error):
         ]
         async with here.dispatcher(handlers).running():
             await here.report(1)
-            await here.until_states("bad", "pending")
+            await here.until_ended("bad", "failed", 1)
             await here.report(2)
             await here.until_done("good", 2)
         (row, _) = await here.deliveries("bad")
@@ -259,8 +259,7 @@ async def test_steps_and_cursor_outlive_the_attempt_that_made_them(tmp_path):
         async with dispatcher.running():
             await here.report(1)
             for times in (1, 2):
-                await until(lambda: len(seen) == times)  # noqa: B023 - waited for at once
-                await here.until_states("w", "pending")
+                await here.until_ended("w", "failed", times)
                 here.let_pass(dispatcher, RetryPolicy().backoff_max)
             await here.until_done("w", 1)
     assert seen == [(1, None), (1, {"at": 1}), (1, {"at": 2})]

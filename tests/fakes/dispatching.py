@@ -148,6 +148,15 @@ class World:
 
         await until(fact)
 
+    async def until_ended(self, handler: str, outcome: str, count: int) -> None:
+        """Wait until so many attempts of a handler had an outcome and what follows from them is stored."""
+        await until(lambda: self.outcomes.count((handler, outcome)) == count)
+
+        async def settled() -> bool:
+            return "running" not in await self.states(handler)
+
+        await until(settled)
+
     async def until_done(self, handler: str, count: int) -> None:
         await self.until_states(handler, *["done"] * count)
 
