@@ -40,8 +40,7 @@ def parse(text: str) -> URL:
 
 def resolve(url: URL, location: str) -> URL:
     """Return where a redirect from a URL leads; raise HttpRefusedError when it is no URL."""
-    target = parse(location)
     try:
-        return target if target.absolute else url.join(target)
+        return url.join(parse(location))
     except ValueError:
         raise HttpRefusedError(f"{url.host} redirects to something that is not a valid URL") from None

@@ -1,5 +1,7 @@
+import asyncio
 import json
 import resource
+import sys
 
 import pytest
 
@@ -177,6 +179,28 @@ async def test_a_full_disk_postpones_and_keeps_no_half_of_a_file(download, serve
     assert list((folder / ".partial").iterdir()) == []
     again = await download(attempt=1, steps=run.steps)
     assert again.result["files"][0]["sha256"] == server.sha256
+
+
+async def test_what_came_before_a_kill_is_continued_by_the_next_process(download, server, folder, target):
+    server.script.append(server.stalling(2 * MIB + 7))
+    code = f"""
+import asyncio
+from kling_daemon_download import plugin
+from kling_daemon.testing import make_event, make_output, run_handler
+event = make_event(outputs=(make_output({server.url()!r}),))
+asyncio.run(run_handler(plugin, event, config={{"directory": {str(folder)!r}}}))
+"""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    while not any(path.stat().st_size >= MIB for path in folder.glob(".partial/*.part")):  # noqa: ASYNC110 - not our loop
+        await asyncio.sleep(0.01)
+    process.kill()
+    await process.wait()
+    run = await download(attempt=2)
+    assert run.result["files"][0]["sha256"] == server.sha256
+    assert target.read_bytes() == server.content
+    had, validator = ranges(server)[1]
+    assert int(had.removeprefix("bytes=").removesuffix("-")) >= MIB
+    assert validator == '"v1"'
 
 
 async def test_two_files_of_one_job_are_continued_apart(download, server, folder):
