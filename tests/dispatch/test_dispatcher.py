@@ -177,20 +177,22 @@ async def test_a_handler_that_ignores_being_cancelled_has_its_delivery_taken_bac
 async def test_being_cancelled_outright_costs_no_attempt_either(tmp_path):
     witness = Witness(hanging)
     async with world(tmp_path) as here:
+        dispatcher = here.dispatcher([configured("w", witness.open)], stop_timeout=timedelta(hours=1))
 
         async def run():
-            async with here.dispatcher([configured("w", witness.open)]).running():
+            async with dispatcher.running():
                 await here.report(1, 2)
                 await asyncio.Event().wait()
 
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(run(), name="daemon")
             await until(lambda: len(witness.seen) == 2)
+            # The first cancellation stops it gracefully, a second one cuts that short.
             running.cancel()
-            # The first cancellation stops it gracefully, a second one cuts it short.
-            await until(lambda: running.cancelling() == 1)
+            await until(dispatcher._stopping.is_set)
             running.cancel()
         assert {(row.state, row.attempt) for row in await here.deliveries("w")} == {("pending", 0)}
+        assert {status.openness for status in dispatcher.status()} == {Openness.STOPPED}
 
 
 async def test_a_handler_that_is_not_loaded_collects_deliveries_and_gets_them_when_it_is_loaded_again(tmp_path):
