@@ -102,9 +102,10 @@ class _Configuring:
 
     def _missing_type(self, type_name: str) -> str:
         broken = [plugin for plugin in self._discovery.broken() if plugin.name in {type_name, self._handler}]
-        reasons = [f"the {plugin.label} is broken: {plugin.problem}" for plugin in broken or self._discovery.broken()]
-        near = did_you_mean(type_name, self._discovery.types())
-        return "; ".join([f"no installed plugin offers the type '{type_name}'{near}".rstrip("?"), *reasons])
+        # What a broken plugin offers is not known: where none bears the name, each of them might be the one.
+        reasons = [f"The {plugin.label} is broken: {plugin.problem}" for plugin in broken or self._discovery.broken()]
+        near = did_you_mean(type_name, self._discovery.types()) or ("." if reasons else "")
+        return " ".join([f"no installed plugin offers the type '{type_name}'{near}", *reasons])
 
     def _missing_hooks(self) -> str:
         for plugin in self._discovery.broken():
@@ -147,7 +148,7 @@ class _Configuring:
             max_age=section.max_age or default.max_age,
         )
         if policy.backoff_max < policy.backoff_min:
-            self._problem("must not be less than backoff", "max_backoff")
+            self._problem("must not be less than backoff, this handler's own or the one in [delivery]", "max_backoff")
             return None
         return ConfiguredHandler(
             name=self._handler,

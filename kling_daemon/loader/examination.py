@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,8 @@ def examine(plugin: object, described: InstalledPlugin) -> InstalledPlugin:
     """Return the description completed with what the plugin offers. Raises UnsuitableError with what is wrong."""
     if isinstance(plugin, type):
         raise UnsuitableError("the entry point names a class; it must name a module or an object")
-    functions = _hooks_of(plugin)
+    manager = pluggy.PluginManager(PROJECT)  # one for each plugin, so that none's mistake is another's
+    functions = _hooks_of(plugin, manager)
     types = _types_of(functions.pop(REGISTER)) if REGISTER in functions else ()
     hooks = {}
     for name, function in functions.items():
@@ -36,6 +38,7 @@ def examine(plugin: object, described: InstalledPlugin) -> InstalledPlugin:
             hooks[EVENT_HOOKS[name]] = inspect_call(function)
         except UnsuitableError as error:
             raise UnsuitableError(f"{name} {error}") from None
+    _hold_against_specifications(manager)
     if not hooks and not types:
         raise UnsuitableError("it implements no hook; is @hookimpl missing?")
     if hooks and not is_handler_name(described.name):
@@ -43,9 +46,8 @@ def examine(plugin: object, described: InstalledPlugin) -> InstalledPlugin:
     return replace(described, types=types, hooks=hooks)
 
 
-def _hooks_of(plugin: object) -> dict[str, Callable[..., Any]]:
-    """Return the functions by which a plugin implements our hooks."""
-    manager = pluggy.PluginManager(PROJECT)
+def _hooks_of(plugin: object, manager: pluggy.PluginManager) -> dict[str, Callable[..., Any]]:
+    """Return the functions by which a plugin implements our hooks; pluggy finds them."""
     try:
         manager.register(plugin)
     except Exception as error:  # noqa: BLE001 - looking at a foreign object may run anything
@@ -63,7 +65,6 @@ def _hooks_of(plugin: object) -> dict[str, Callable[..., Any]]:
     for name in HOOKS - set(functions):
         if callable(inspect.getattr_static(plugin, name, None)):
             raise UnsuitableError(f"{name} is not a function marked with @hookimpl")
-    _hold_against_specifications(manager)
     return functions
 
 
@@ -92,24 +93,26 @@ def _types_of(register: Callable[..., Any]) -> tuple[HandlerType, ...]:
     return types
 
 
-def _sound_type(candidate: Any) -> HandlerType:
-    """Return the candidate if all its fields are what their annotations promise, which nothing has checked so far."""
+def _sound_type(candidate: object) -> HandlerType:
+    """Return the candidate if its fields are what their annotations promise, which nothing has checked so far."""
     if not isinstance(candidate, HandlerType):
         raise UnsuitableError(f"{REGISTER} must return a list of HandlerType; one is a {type(candidate).__name__}")
-    what = f"handler type '{candidate.name}'"
-    if not is_handler_name(str(candidate.name)):
+    name: Any = candidate.name
+    config: Any = candidate.config
+    events: Any = candidate.events
+    what = f"handler type '{name}'"
+    if not (isinstance(name, str) and is_handler_name(name)):
         raise UnsuitableError(f"{what}: its name must be made of letters, digits, '_', '-' and '.'")
-    config: object = candidate.config
     if not (isinstance(config, type) and issubclass(config, pydantic.BaseModel)):
         raise UnsuitableError(f"{what}: config must be a pydantic model")
     taken = sorted(set(config.model_fields) & set(HandlerSettings.model_fields))
     if taken:
-        raise UnsuitableError(f"{what}: '{taken[0]}' is a key of every handler and cannot be one of {what}'s own")
-    unknown = sorted(set(candidate.events) - set(SUBSCRIBABLE))
+        raise UnsuitableError(f"{what}: '{taken[0]}' is a key of every handler and cannot be one of its own")
+    if not isinstance(events, AbstractSet) or not events:
+        raise UnsuitableError(f"{what}: events must be a set that names at least one event")
+    unknown = sorted({str(event) for event in events} - set(SUBSCRIBABLE))
     if unknown:
         raise UnsuitableError(f"{what}: '{unknown[0]}' is no event{did_you_mean(unknown[0], SUBSCRIBABLE)}")
-    if not candidate.events:
-        raise UnsuitableError(f"{what}: it names no events")
     if not callable(candidate.open):
         raise UnsuitableError(f"{what}: open cannot be called")
     return candidate

@@ -1,5 +1,6 @@
 """Opening a configured handler in its lane: a plugin's event hooks, or an instance of one of its types."""
 
+import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -38,6 +39,8 @@ def open_instance(offered: HandlerType, config: pydantic.BaseModel, *, concurren
     async def opened(context: HandlerContext) -> AsyncGenerator[Invoke]:
         opening = offered.open(config, context)
         if not isinstance(opening, AbstractAsyncContextManager):
+            if inspect.iscoroutine(opening):
+                opening.close()  # an `async def` that lacks its decorator; it would complain of never being awaited
             raise UnsuitableError(f"open of type '{offered.name}' must return an async context manager")
         async with HookThreads(handler=context.name, workers=concurrency) as threads, opening as handler:
             handle = getattr(handler, "handle", None)
