@@ -26,6 +26,7 @@ class ControlApi:
         return [
             web.get("/simulator/stats", self._stats),
             web.get("/simulator/tasks", self._tasks),
+            web.get("/simulator/callbacks", self._callbacks),
             web.get("/simulator/settings", self._settings),
             web.post("/simulator/settings", self._change),
         ]
@@ -35,6 +36,9 @@ class ControlApi:
 
     async def _tasks(self, _request: web.Request) -> web.Response:
         return web.json_response(jobs(self._engine))
+
+    async def _callbacks(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._engine.statistics.posted_as_json())
 
     async def _settings(self, _request: web.Request) -> web.Response:
         return web.json_response(shown(self._engine.settings))

@@ -1,6 +1,7 @@
 """Carries callbacks to their URLs: signs them when they leave, and tells by counters how they were answered."""
 
 import asyncio
+import hashlib
 from dataclasses import replace
 
 import aiohttp
@@ -11,7 +12,7 @@ from kling_daemon.simulator.callbacks import Callback
 from kling_daemon.simulator.forgeries import forged_body, forged_headers, forged_url
 from kling_daemon.simulator.pending import Pending
 from kling_daemon.simulator.settings import SimulatorSettings
-from kling_daemon.simulator.statistics import Statistics
+from kling_daemon.simulator.statistics import Posted, Statistics
 from kling_daemon.simulator.timeline import Timeline
 from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, sign
 
@@ -65,6 +66,15 @@ class Courier:
             self._statistics.forgery_answers[answer] += 1
             return
         self._statistics.answers[answer] += 1
+        self._statistics.posted.append(
+            Posted(
+                id=callback.job.id,
+                state=str(callback.job.state),
+                webhook_id=callback.webhook_id if self._signs(callback) else "",
+                sha256=hashlib.sha256(callback.body).hexdigest(),
+                answer=answer,
+            )
+        )
         if answer.isdecimal() and int(answer) in _HTTP_OK:
             self._statistics.answered[callback.job.id].add(str(callback.job.state))
         elif callback.attempt <= self.settings.retries:
@@ -96,8 +106,7 @@ class Courier:
                 body,
                 forged_headers(callback.forgery, body, now, secrets),
             )
-        legacy = callback.job.order.endpoint.generation is Generation.LEGACY
-        if not secrets or (legacy and not self.settings.sign_legacy):
+        if not self._signs(callback):
             return callback.url, callback.body, {}
         seconds = int((now - EPOCH).total_seconds())
         signatures = (sign(secret, callback.webhook_id, seconds, callback.body) for secret in secrets)
@@ -107,6 +116,10 @@ class Courier:
             HEADER_SIGNATURE: " ".join(signatures),
         }
         return callback.url, callback.body, headers
+
+    def _signs(self, callback: Callback) -> bool:
+        legacy = callback.job.order.endpoint.generation is Generation.LEGACY
+        return bool(self.settings.secrets) and (self.settings.sign_legacy or not legacy)
 
     def _count(self, callback: Callback) -> None:
         if callback.forgery is not None:

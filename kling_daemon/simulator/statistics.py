@@ -1,8 +1,24 @@
 """What the simulated Kling has seen and done, in numbers, so that a test can prove what happened."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """One true callback that was sent, and what came of it."""
+
+    id: str
+    """The job's."""
+    state: str
+    """What it told."""
+    webhook_id: str
+    """The id under which it was signed; empty for one without a signature, which bears none."""
+    sha256: str
+    """Of the body."""
+    answer: str
+    """The HTTP status, or `unreachable`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +44,8 @@ class Statistics:
     """The same for forged ones."""
     answered: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """For each job id the states whose true callback was answered 2xx."""
+    posted: list[Posted] = field(default_factory=list)
+    """Every true callback, in the order of the answers."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the counters by name, as the control API shows them."""
@@ -41,3 +59,7 @@ class Statistics:
             "answers": dict(self.answers),
             "forgery_answers": dict(self.forgery_answers),
         }
+
+    def posted_as_json(self) -> list[dict[str, str]]:
+        """Return every true callback that was sent, as the control API shows them."""
+        return [asdict(posted) for posted in self.posted]

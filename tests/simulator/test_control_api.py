@@ -1,7 +1,11 @@
+import hashlib
+from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 import aiohttp
 import pytest
+from fakes.callback_sink import CallbackSink
 from fakes.kling_caller import LEGACY_IMAGE, NEW_VIDEO, KlingCaller
 
 from kling_daemon.simulator import Simulator
@@ -30,6 +34,20 @@ async def test_everything_is_shown_without_a_key(simulator):
     assert stats == simulator.stats()
 
 
+async def test_each_callback_is_told_with_its_answer(swift):
+    simulator = Simulator(replace(swift, retries=1, retry_after=timedelta(milliseconds=1)))
+    async with CallbackSink.serve() as sink, simulator.serve() as url, KlingCaller.at(url) as kling:
+        sink.answers = [503]
+        job = await kling.create(NEW_VIDEO, options={"callback_url": sink.url})
+        await simulator.idle()
+        _, posted = await kling.call("GET", "/simulator/callbacks")
+    assert {callback["id"] for callback in posted} == {job["id"]}
+    assert [callback["answer"] for callback in posted] == ["503", "200", "200", "200"]
+    assert posted[0]["state"] == "submitted"
+    bodies = Counter(hashlib.sha256(received.body).hexdigest() for received in sink.received)
+    assert Counter(callback["sha256"] for callback in posted) == bodies
+
+
 async def test_settings_change_while_it_runs(simulator):
     async with simulator.serve() as url, KlingCaller.at(url) as kling:
         status, settings = await kling.call("POST", "/simulator/settings", json={"outage": True, "delay": "1s-2s"})
@@ -51,5 +69,5 @@ async def test_a_wrong_change_changes_nothing(simulator, body):
 async def test_neither_key_nor_secret_is_shown(swift):
     simulator = Simulator(replace(swift, api_key="sk-hidden"))
     async with simulator.serve() as url, KlingCaller.at(url) as kling:
-        for path in ("settings", "stats", "tasks"):
+        for path in ("settings", "stats", "tasks", "callbacks"):
             assert "hidden" not in str(await kling.call("GET", f"/simulator/{path}"))
