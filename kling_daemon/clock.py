@@ -35,6 +35,7 @@ class SystemClock:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_UTC_OFFSET = len("+00:00")
 
 
 def to_millis(moment: datetime) -> int:
@@ -49,7 +50,9 @@ def from_millis(millis: int) -> datetime:
 
 def to_rfc3339(moment: datetime) -> str:
     """Return a moment as people and programs see it: `2026-11-21T19:18:39.123Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='milliseconds')[:-_UTC_OFFSET]}Z"
 
 
 def from_rfc3339(text: str) -> datetime:

@@ -1,6 +1,5 @@
 """What has happened: events are stored facts about a job, notices are stored facts about the daemon."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from kling_daemon.clock import from_rfc3339, optional, to_rfc3339
-from kling_daemon.jobs import NAMESPACE, Job, JobState, new_id
+from kling_daemon.jobs import Job, JobState, derived_id, new_id
 from kling_daemon.reports import Change
 
 SCHEMA_VERSION = 1
@@ -131,7 +130,7 @@ def notice(kind: NoticeKind, subject: str, message: str, now: datetime) -> Notic
 
 def event_id(job_id: str, event_type: EventType, state: JobState) -> str:
     """Return an event's id, derived so that a restored backup emits the same key again."""
-    return str(uuid.uuid5(NAMESPACE, f"event:{job_id}:{event_type}:{state}"))
+    return derived_id(f"event:{job_id}:{event_type}:{state}")
 
 
 def events_of(change: Change, occurred_at: datetime) -> tuple[JobEvent, ...]:

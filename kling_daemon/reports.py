@@ -172,6 +172,8 @@ def _newest_outputs(job: Job, report: Report) -> tuple[tuple[Output, ...], datet
     theirs, ours = (report.outputs, report.updated_at), (job.outputs, job.stamps.outputs)
     if not report.outputs or theirs == ours:
         return ours
+    if not job.outputs:
+        return theirs
     return theirs if _outputs_rank(*theirs) > _outputs_rank(*ours) else ours
 
 
@@ -179,18 +181,20 @@ def _outputs_rank(outputs: tuple[Output, ...], stamp: datetime | None) -> tuple[
     """Newer over older; at the same time more files, then those that last longer, then any fixed order."""
     files = [file for output in outputs for file in output.files]
     lasting = max((_moment(file.expires_at) for file in files), default=-inf)
-    return bool(outputs), _moment(stamp), len(files), lasting, repr(outputs)
+    return _moment(stamp), len(files), lasting, repr(outputs)
 
 
 def _newest_cost(job: Job, report: Report) -> tuple[tuple[Charge, ...], datetime | None]:
     theirs, ours = (report.cost, report.updated_at), (job.cost, job.stamps.cost)
     if not report.cost or theirs == ours:
         return ours
+    if not job.cost:
+        return theirs
     return theirs if _cost_rank(*theirs) > _cost_rank(*ours) else ours
 
 
 def _cost_rank(cost: tuple[Charge, ...], stamp: datetime | None) -> tuple[Any, ...]:
-    return bool(cost), _moment(stamp), len(cost), repr(cost)
+    return _moment(stamp), len(cost), repr(cost)
 
 
 def _moment(stamp: datetime | None) -> float:

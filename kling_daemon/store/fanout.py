@@ -8,6 +8,7 @@ from datetime import datetime
 
 from kling_daemon.clock import to_millis
 from kling_daemon.events import NOTICE, JobEvent, Notice
+from kling_daemon.store.bulk import BulkInsert
 from kling_daemon.store.rows import compact
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.statements import Statements
@@ -38,6 +39,7 @@ class Fanout:
     def __init__(self, db: sqlite3.Connection, sequences: Sequences) -> None:
         """Read the registry."""
         self._sql = Statements("fanout")
+        self._deliveries = BulkInsert(self._sql["deliver"], "(?, ?, ?, ?, ?, 'pending', 0, ?, ?)")
         self._sequences = sequences
         self._known: dict[str, _Known] = {
             name: _Known(seq=seq, events=frozenset(json.loads(events)), depends_on=tuple(json.loads(depends_on)))
@@ -84,7 +86,7 @@ class Fanout:
         rows: list[tuple[int, int, int | None, int | None, int | None, int, int]] = []
         for seq, job, item in items:
             if isinstance(item, JobEvent):
-                subject, event, notice = item.type.value, seq, None
+                subject, event, notice = item.type, seq, None
             else:
                 subject, event, notice = NOTICE, None, seq
             rows.extend(
@@ -92,7 +94,7 @@ class Fanout:
                 for handler in self._subscribed(subject)
             )
         if rows:
-            db.executemany(self._sql["deliver"], rows)
+            self._deliveries.run(db, rows)
 
     def _subscribed(self, event_type: str) -> tuple[int, ...]:
         subscribers = self._subscribers.get(event_type)

@@ -1,6 +1,5 @@
 """What is handed to the store to be recorded, and what it answers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,8 +16,8 @@ class RawCallback:
     webhook_id: str
     """The sender's id for it; empty when it had none. Never a key that drops news: it counts with the digest."""
     body: bytes
-    headers: Sequence[tuple[str, str]]
-    """Without credentials."""
+    headers: bytes
+    """The header lines as they came, without credentials."""
     verdict: str
     secret: str | None
     """The name of the secret that matched."""

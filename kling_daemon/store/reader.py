@@ -231,7 +231,7 @@ class Reader:
                 RawCallback(
                     webhook_id=row["webhook_id"],
                     body=row["body"],
-                    headers=[tuple(pair) for pair in json.loads(row["headers"])],
+                    headers=row["headers"],
                     verdict="unreadable",
                     secret=row["secret"],
                     received_at=from_millis(row["received_at"]),

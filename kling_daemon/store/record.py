@@ -20,6 +20,7 @@ from kling_daemon.events import JobEvent, events_of
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Change, Report, Source, adopt, fold
+from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
@@ -43,7 +44,7 @@ class _Group:
     callbacks: list[tuple[Any, ...]] = field(default_factory=list)
     reports: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
-    settled: list[tuple[int]] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
     hints: list[tuple[Any, ...]] = field(default_factory=list)
     happened: list[tuple[int, int, JobEvent]] = field(default_factory=list)
 
@@ -78,13 +79,17 @@ class Recorder:
         self._fanout = fanout
         self._cache = cache
         columns = ", ".join(JOB_COLUMNS)
-        parts = {
-            "columns": columns,
-            "marks": ", ".join("?" * len(JOB_COLUMNS)),
-            "assignments": ", ".join(f"{column} = excluded.{column}" for column in JOB_COLUMNS[2:]),
-        }
+        assignments = ", ".join(f"{column} = excluded.{column}" for column in JOB_COLUMNS[2:])
         statements = Statements("record")
-        self._sql = {name: statements[name].format(**parts) for name in statements}
+        self._sql = {
+            name: statement.replace("{columns}", columns).replace("{assignments}", assignments)
+            for name, statement in statements.items()
+        }
+        self._save_jobs = BulkInsert(self._sql["save_job"], marks(len(JOB_COLUMNS)))
+        self._save_callbacks = BulkInsert(self._sql["save_callback"], marks(14))
+        self._save_reports = BulkInsert(self._sql["save_report"], marks(8))
+        self._save_events = BulkInsert(self._sql["save_event"], marks(8))
+        self._save_hints = BulkInsert(self._sql["save_hint"], "(?, ?, ?, ?, 0)")
 
     def __call__(self, db: sqlite3.Connection, units: Sequence[News]) -> list[Recorded]:
         """Record a group of news; runs inside the writer's transaction."""
@@ -178,7 +183,7 @@ class Recorder:
         if after != known:
             group.keep(after)
         if known is not None and known.job.state is JobState.QUEUED and change.advanced:
-            group.settled.append((seq,))
+            group.settled.append(seq)
         if effect is not Effect.UNCHANGED or callback is not None:
             self._keep_report(group, report, seq, callback, effect)
         events = self._emit(group, seq, change, now) if change.advanced else ()
@@ -244,45 +249,40 @@ class Recorder:
     def _keep_callback(self, group: _Group, news: News, callback: RawCallback, job: int | None) -> int:
         seq = self._sequences.next("callbacks")
         digest = hashlib.sha256(callback.body).digest()[:16]
-        headers = compact(list(callback.headers))
         received_at = to_millis(callback.received_at)
         group.callbacks.append((
-            seq, self._account, callback.webhook_id, digest, news.job_id or "", callback.body, headers,
-            callback.verdict, callback.secret, job, __version__, received_at, int(news.recount),
+            seq, self._account, callback.webhook_id, digest, news.job_id or "", callback.body, callback.headers,
+            callback.verdict, callback.secret, job, __version__, received_at, received_at, int(news.recount),
         ))  # fmt: skip
         return seq
 
     def _keep_report(self, group: _Group, report: Report, job: int, callback: int | None, effect: Effect) -> None:
         group.reports.append((
-            self._sequences.next("reports"), job, callback, report.source.value,
-            report.state.value if report.state else None, effect.value, optional(to_millis, report.updated_at),
+            self._sequences.next("reports"), job, callback, str(report.source),
+            str(report.state) if report.state else None, str(effect), optional(to_millis, report.updated_at),
             to_millis(report.received_at),
         ))  # fmt: skip
 
     def _emit(self, group: _Group, job: int, change: Change, now: datetime) -> tuple[JobEvent, ...]:
         events = events_of(change, now)
         snapshot = compact(change.job.as_json())
-        previous = change.previous_state.value if change.previous_state else None
-        state, millis = change.job.state.value, to_millis(now)
+        previous = str(change.previous_state) if change.previous_state else None
+        state, millis = str(change.job.state), to_millis(now)
         for event in events:
             seq = self._sequences.next("events")
-            group.events.append((seq, event.id, job, event.type.value, state, previous, millis, snapshot))
+            group.events.append((seq, event.id, job, str(event.type), state, previous, millis, snapshot))
             group.happened.append((seq, job, event))
         return events
 
     def _write(self, db: sqlite3.Connection, group: _Group, now: datetime) -> int:
         """Write the group's rows and return how many hints gave way."""
-        if group.changed:
-            db.executemany(self._sql["save_job"], [to_row(stored) for stored in group.changed.values()])
-        for statement, rows in (
-            ("save_callback", group.callbacks),
-            ("save_report", group.reports),
-            ("save_event", group.events),
-            ("settle_submission", group.settled),
-            ("save_hint", group.hints),
-        ):
-            if rows:
-                db.executemany(self._sql[statement], rows)
+        self._save_jobs.run(db, [to_row(stored) for stored in group.changed.values()])
+        self._save_callbacks.run(db, group.callbacks)
+        self._save_reports.run(db, group.reports)
+        self._save_events.run(db, group.events)
+        self._save_hints.run(db, group.hints)
+        if group.settled:
+            db.execute(self._sql["settle_submissions"], (compact(group.settled),))
         self._fanout.deliver(db, now, group.happened)
         for seq, _, event in group.happened:
             self._cache.put(seq, event)

@@ -35,9 +35,12 @@ class StoredJob:
     """When to ask Kling; None while there is nothing to ask."""
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # `json.dumps` would make one for every value
+
+
 def compact(value: Any) -> str:
     """Return JSON without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def to_row(stored: StoredJob) -> tuple[Any, ...]:
@@ -49,16 +52,16 @@ def to_row(stored: StoredJob) -> tuple[Any, ...]:
         job.account,
         job.task_id,
         job.external_id,
-        job.generation.value,
+        str(job.generation),
         job.endpoint,
         job.model,
-        job.state.value,
-        job.reason.value if job.reason else None,
+        str(job.state),
+        str(job.reason) if job.reason else None,
         job.message,
         compact([output.as_json() for output in job.outputs]) if job.outputs else "[]",
         compact([charge.as_json() for charge in job.cost]) if job.cost else "[]",
         compact(dict(job.tags)) if job.tags else "{}",
-        job.origin.value,
+        str(job.origin),
         to_millis(job.created_at),
         optional(to_millis, job.submitted_at),
         to_millis(job.updated_at),

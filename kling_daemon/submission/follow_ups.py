@@ -1,12 +1,11 @@
 """Lets handlers submit follow-up jobs, once per delivery and key whatever is repeated."""
 
-import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from kling_daemon.contexts import Submit
 from kling_daemon.deliveries import Delivery
-from kling_daemon.jobs import NAMESPACE, Job
+from kling_daemon.jobs import Job, derived_id
 
 
 class Accept(Protocol):
@@ -21,7 +20,7 @@ class Accept(Protocol):
 
 def follow_up_id(delivery: Delivery, key: str) -> str:
     """Return the id of a follow-up job: the same for every attempt, and again from a restored backup."""
-    return str(uuid.uuid5(NAMESPACE, f"submit:{delivery.idempotency_key}:{key}"))
+    return derived_id(f"submit:{delivery.idempotency_key}:{key}")
 
 
 def submit_for(accept: Accept, delivery: Delivery) -> Submit:

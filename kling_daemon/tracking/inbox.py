@@ -152,11 +152,9 @@ class Inbox:
         return RawCallback(
             webhook_id=verdict.webhook_id,
             body=body,
-            headers=[
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in headers
-                if name.lower() not in _UNKEPT_HEADERS
-            ],
+            headers=b"".join(
+                b"%b: %b\r\n" % (name, value) for name, value in headers if name.lower() not in _UNKEPT_HEADERS
+            ),
             verdict=word or verdict.kind.value,
             secret=verdict.secret,
             received_at=now,

@@ -44,7 +44,7 @@ CREATE TABLE callbacks (
   digest      BLOB NOT NULL,    -- of the body
   capability  TEXT NOT NULL,    -- the id of the job that a genuine capability named; else empty
   body        BLOB NOT NULL,
-  headers     TEXT NOT NULL,    -- JSON list of pairs, without credentials
+  headers     BLOB NOT NULL,    -- the lines as they came, without credentials
   verdict     TEXT NOT NULL,
   secret      TEXT,             -- the name of the secret that matched
   job         INTEGER REFERENCES jobs (seq),

@@ -8,4 +8,4 @@ ON CONFLICT (name) DO UPDATE SET events = excluded.events, depends_on = excluded
 
 -- name: deliver
 INSERT INTO deliveries (seq, handler, event, notice, job, state, attempt, due_at, created_at)
-VALUES (?, ?, ?, ?, ?, 'pending', 0, ?, ?);
+VALUES {rows};

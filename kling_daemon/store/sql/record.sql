@@ -9,30 +9,31 @@ SELECT {columns} FROM jobs WHERE id IN (SELECT value FROM json_each(?1));
 SELECT {columns} FROM jobs WHERE account = ?1 AND task_id IS NULL AND external_id IN (SELECT value FROM json_each(?2));
 
 -- name: save_job
-INSERT INTO jobs ({columns}) VALUES ({marks})
+INSERT INTO jobs ({columns}) VALUES {rows}
 ON CONFLICT (seq) DO UPDATE SET {assignments};
 
 -- name: save_callback
 INSERT INTO callbacks (
   seq, account, webhook_id, digest, capability, body, headers, verdict, secret, job, reader, received_at, last_at, count)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13)
+VALUES {rows}
 ON CONFLICT (digest, webhook_id, capability) DO UPDATE SET
   count = count + excluded.count, last_at = max(last_at, excluded.last_at), verdict = excluded.verdict,
   secret = excluded.secret, job = coalesce(excluded.job, job), reader = excluded.reader;
 
 -- name: save_report
+-- a repeated callback is counted, not reported again: its row has the number of the first one
 INSERT INTO reports (seq, job, callback, source, state, effect, updated_at, received_at)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM callbacks WHERE seq = ?3); -- a repeated callback is counted, not reported again
+SELECT * FROM (VALUES {rows}) WHERE column3 IS NULL OR EXISTS (SELECT 1 FROM callbacks WHERE seq = column3);
 
 -- name: save_event
-INSERT INTO events (seq, id, job, type, state, previous_state, occurred_at, snapshot) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO events (seq, id, job, type, state, previous_state, occurred_at, snapshot) VALUES {rows};
 
--- name: settle_submission
-UPDATE submissions SET state = 'settled', owner = NULL, until = NULL, error = NULL WHERE job = ?;
+-- name: settle_submissions
+UPDATE submissions SET state = 'settled', owner = NULL, until = NULL, error = NULL
+WHERE job IN (SELECT value FROM json_each(?));
 
 -- name: save_hint
-INSERT INTO hints (seq, account, task_id, received_at, asked) VALUES (?, ?, ?, ?, 0) ON CONFLICT (task_id, account) DO NOTHING;
+INSERT INTO hints (seq, account, task_id, received_at, asked) VALUES {rows} ON CONFLICT (task_id, account) DO NOTHING;
 
 -- name: evict_hints
 DELETE FROM hints WHERE seq <= (SELECT seq FROM hints ORDER BY seq DESC LIMIT 1 OFFSET ?);
