@@ -1,4 +1,4 @@
-"""Where the local API listens: a TCP port, or a Unix socket that a group may use."""
+"""Listening: at a TCP port, or at a Unix socket that a group may use."""
 
 import socket
 import stat
@@ -53,7 +53,9 @@ async def _start_tcp(runner: web.AppRunner, address: TcpAddress) -> TcpAddress:
         await web.TCPSite(runner, address.host, address.port).start()
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ListenError(f"cannot listen on {address}: {reason}; change api.listen, or stop what uses it") from error
+        raise ListenError(
+            f"cannot listen on {address}: {reason}; stop what uses it, or configure another address"
+        ) from error
     return TcpAddress(host=address.host, port=runner.addresses[0][1])
 
 

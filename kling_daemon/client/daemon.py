@@ -32,6 +32,9 @@ from kling_daemon.client.models import (
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 ANSWER_WITHIN = timedelta(seconds=30)
+CONNECT_WITHIN = 5.0
+NO_LIMIT = 0
+"""Of connections: each long poll holds one, and a program may wait for any number of jobs."""
 LONGEST_POLL = timedelta(seconds=60)
 """How long one request waits for a job's end; a longer wait is made of several."""
 
@@ -51,7 +54,7 @@ class Daemon:
 
     async def __aenter__(self) -> Self:
         unix = self._target.url.startswith(UNIX)
-        connector = aiohttp.UnixConnector(self._target.url.removeprefix(UNIX)) if unix else aiohttp.TCPConnector()
+        connector = _unix(self._target.url) if unix else aiohttp.TCPConnector(limit=NO_LIMIT)
         headers = {"Accept": "application/json"}
         if self._target.token is not None:
             headers["Authorization"] = f"Bearer {self._target.token}"
@@ -153,7 +156,7 @@ class Daemon:
         if self._session is None:
             raise RuntimeError("a Daemon is used inside `async with`")
         url = URL(f"{self._origin}".rstrip("/") + f"/api/v1/{path}", encoded=True)
-        limits = aiohttp.ClientTimeout(total=(ANSWER_WITHIN + patience).total_seconds(), connect=5)
+        limits = aiohttp.ClientTimeout(total=(ANSWER_WITHIN + patience).total_seconds(), sock_connect=CONNECT_WITHIN)
         try:
             async with self._session.request(method, url, timeout=limits, allow_redirects=False, **rest) as answer:
                 raw = await answer.read()
@@ -180,6 +183,10 @@ class Daemon:
 
     def _no_daemon(self, status: int) -> DaemonError:
         return DaemonError(status, "Not a daemon", f"what answers at {self._target.url} is no kling-daemon")
+
+
+def _unix(url: str) -> aiohttp.UnixConnector:
+    return aiohttp.UnixConnector(url.removeprefix(UNIX), limit=NO_LIMIT)
 
 
 def _segment(reference: str) -> str:

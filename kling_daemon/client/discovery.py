@@ -11,8 +11,6 @@ URL_VARIABLE = "KLING_DAEMON_URL"
 TOKEN_VARIABLE = "KLING_DAEMON_TOKEN"  # noqa: S105 - the variable's name
 CONFIG_VARIABLE = "KLING_DAEMON_CONFIG"
 TOKEN_FILE = "api-token"  # noqa: S105 - the file's name, in the state directory
-CREDENTIAL = "api_token"
-"""The systemd credential that gives the token instead."""
 
 UNIX = "unix:"
 SOCKET = Path("kling-daemon/api.sock")

@@ -67,7 +67,7 @@ async def test_a_folder_that_does_not_exist_is_named(tmp_path):
 async def test_a_port_in_use_is_named():
     async with listening(web.Application(), LOCAL) as bound:
         assert bound.port != 0
-        with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{bound.port}: .*change api.listen"):
+        with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{bound.port}: .*configure another address"):
             async with listening(web.Application(), bound):
                 pass
 

@@ -1,0 +1,32 @@
+"""Reading everything that the operator configured, plugins included, and finding every mistake at once."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from kling_daemon.app import problems_with_secrets
+from kling_daemon.config import Loaded, Problem, find_config, load
+from kling_daemon.handlers import ConfiguredHandler
+from kling_daemon.loader import Discovery, configure, discover
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A configuration with all that it leads to."""
+
+    loaded: Loaded
+    discovery: Discovery
+    handlers: tuple[ConfiguredHandler, ...]
+    problems: tuple[Problem, ...]
+    """Those that only plugins and the wire know of; the others are in `loaded`."""
+
+
+def check(config: Path | None, *, for_run: bool) -> Checked:
+    """Read and check the configuration. Raises ConfigError only where a named file does not exist."""
+    loaded = load(find_config(config, os.environ, for_run=for_run), os.environ)
+    discovery = discover()
+    if loaded.settings is None:
+        return Checked(loaded=loaded, discovery=discovery, handlers=(), problems=())
+    handlers, problems = configure(discovery, loaded.settings)
+    problems = [*problems_with_secrets(loaded.settings), *problems]
+    return Checked(loaded=loaded, discovery=discovery, handlers=handlers, problems=tuple(problems))

@@ -1,0 +1,84 @@
+"""`kling-daemon jobs`: see jobs, and wait for their ends."""
+
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from kling_daemon.cli.exit_codes import FAILED, UNREACHABLE
+from kling_daemon.cli.output import json_option, print_facts, print_json, print_table
+from kling_daemon.cli.spans import SpanType
+from kling_daemon.cli.where import Where, pass_where, talk, where_options
+
+STATES = ("queued", "submitted", "processing", "succeeded", "failed")
+
+
+@click.group()
+@where_options
+def jobs() -> None:
+    """See jobs, and wait for their ends."""
+
+
+@jobs.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
+@click.option("--cursor", metavar="NEXT", help="Go on where an earlier list ended.")
+@json_option
+@where_options
+@pass_where
+def list_jobs(where: Where, *, state: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
+    """Show jobs, the latest first."""
+    from kling_daemon.cli.job_views import HEADINGS, job_lines
+
+    page = talk(where, lambda daemon: daemon.jobs(state=state, limit=limit, cursor=cursor))
+    if as_json:
+        print_json(page.as_json())
+        return
+    print_table(HEADINGS, job_lines(page.items, datetime.now(UTC)))
+    if page.next:
+        click.echo(f"There are more: --cursor {page.next}", err=True)
+
+
+@jobs.command("show")
+@click.argument("job")
+@json_option
+@where_options
+@pass_where
+def show_job(where: Where, *, job: str, as_json: bool) -> None:
+    """Show everything about one job, named by its own id, Kling's task id or its external id."""
+    from kling_daemon.cli.job_views import job_facts
+
+    found = talk(where, lambda daemon: daemon.job(job))
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_facts(job_facts(found))
+
+
+@jobs.command("wait")
+@click.argument("references", metavar="JOB...", nargs=-1, required=True)
+@click.option("--timeout", type=SpanType(), help="Stop waiting after this long, such as 90s, 5m or 1h30m.")
+@json_option
+@where_options
+@pass_where
+def wait_for_jobs(where: Where, *, references: tuple[str, ...], timeout: timedelta | None, as_json: bool) -> None:
+    """Wait until each of the jobs has succeeded or failed.
+
+    Exits with 1 if any failed, is unknown, or has not come to its end within the timeout.
+    """
+    from kling_daemon.cli.following import follow, is_live
+    from kling_daemon.cli.job_views import HEADINGS, job_lines
+    from kling_daemon.client import DaemonUnreachableError
+
+    live = is_live(as_json=as_json)
+    following = talk(where, lambda daemon: follow(daemon, references, timeout, live=live))
+    found = following.found()
+    if as_json:
+        print_json({"items": [job.as_json() for job in found], "next": None})
+    elif not live and found:
+        print_table(HEADINGS, job_lines(found, datetime.now(UTC)))
+    for reference, error in following.errors.items():
+        click.echo(f"Error: {reference}: {error}", err=True)
+    if any(isinstance(error, DaemonUnreachableError) for error in following.errors.values()):
+        raise click.exceptions.Exit(UNREACHABLE)
+    if following.errors or any(job.state != "succeeded" for job in found):
+        raise click.exceptions.Exit(FAILED)

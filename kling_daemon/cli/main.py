@@ -1,0 +1,26 @@
+"""`kling-daemon`: the verbs, and what they have in common."""
+
+import click
+
+from kling_daemon.cli.lazy_group import LazyGroup
+from kling_daemon.cli.where import where_options
+
+VERBS = {
+    "run": "kling_daemon.cli.run:run",
+    "simulate": "kling_daemon.cli.simulate:simulate",
+    "submit": "kling_daemon.cli.submit:submit",
+    "jobs": "kling_daemon.cli.jobs:jobs",
+    "deliveries": "kling_daemon.cli.deliveries:deliveries",
+    "plugins": "kling_daemon.cli.plugins:plugins",
+    "config": "kling_daemon.cli.config:config",
+}
+
+
+@click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kling-daemon", prog_name="kling-daemon")
+@where_options
+def main() -> None:
+    """Run the daemon that follows Kling AI jobs to their end, and talk to one that runs.
+
+    A running daemon is found by --url (with $KLING_DAEMON_TOKEN), else by its socket, else by its configuration.
+    """

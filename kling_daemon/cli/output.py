@@ -1,0 +1,82 @@
+"""Printing: JSON for programs, tables for people; colours and frames on a terminal only."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Row = Sequence[str]
+
+_CONTROLS = re.compile("[\x7f-\x9f]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_GAP = "  "
+
+_COLOURS = {
+    "succeeded": "green", "done": "green", "open": "green", "ready": "green",
+    "failed": "red", "dead": "red", "closed": "red", "broken": "red",
+    "processing": "cyan", "running": "cyan", "opening": "cyan",
+    "queued": "yellow", "pending": "yellow", "unloaded": "yellow",
+}  # fmt: skip
+"""How a cell that holds nothing but one of these words looks on a terminal."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the daemon answers it.")
+
+
+def print_json(value: Any) -> None:
+    """Print JSON: on one line for programs, indented on a terminal."""
+    text = json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+    # JSON lets stand what some terminals obey and what UTF-8 cannot write.
+    text = _CONTROLS.sub(_escaped, text)
+    print(re.sub("[\ud800-\udfff]", _escaped, text))
+
+
+def print_table(headings: Row, rows: Sequence[Row]) -> None:
+    """Print rows below headings."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(rich_table(headings, rows))
+        return
+    lines = [[printable(cell) for cell in row] for row in (headings, *rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    for line in lines:
+        print(_GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def rich_table(headings: Row, rows: Sequence[Row]) -> "Table":
+    """Return a table for a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for place, heading in enumerate(headings):
+        # The first column names a thing: whoever copies it needs all of it.
+        table.add_column(heading, no_wrap=place == 0, overflow="fold")
+    for row in rows:
+        cells = [printable(cell) for cell in row]
+        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in cells))
+    return table
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, one pair a line; those without a value are left out."""
+    told = [(name, printable(value)) for name, value in facts if value]
+    width = max((len(name) for name, _ in told), default=0)
+    for name, value in told:
+        print(f"{name.ljust(width)}{_GAP}{value}")
+
+
+def printable(text: str) -> str:
+    """Return text in which nothing is left that a terminal would obey: Kling's words and callers' ids are shown."""
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"

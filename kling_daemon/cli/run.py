@@ -1,0 +1,65 @@
+"""`kling-daemon run`: the daemon itself."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kling_daemon.cli.exit_codes import FAILED, ConfigurationExit
+from kling_daemon.cli.where import Where, config_option, pass_where
+
+if TYPE_CHECKING:
+    from kling_daemon.cli.checking import Checked
+    from kling_daemon.config import Settings
+
+
+@click.command()
+@config_option
+@pass_where
+def run(where: Where) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C; a second signal ends it at once, which loses nothing.
+
+    Reads --config, else $KLING_DAEMON_CONFIG, else ./config.toml, else /etc/kling-daemon/config.toml, else runs on
+    defaults. Exits with 78 and every mistake if the configuration cannot be used, with 1 if it cannot start.
+    """
+    from kling_daemon.cli.checking import check
+    from kling_daemon.config import ConfigError
+
+    try:
+        checked = check(where.config, for_run=True)
+        settings = checked.loaded.settings_or_raise(checked.problems)
+    except ConfigError as error:
+        raise ConfigurationExit(str(error)) from None
+    obstacles = _run(settings, checked)
+    for obstacle in obstacles:
+        click.echo(f"Error: {obstacle}", err=True)
+    if obstacles:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _run(settings: "Settings", checked: "Checked") -> list[str]:
+    """Run until the stop; return what kept the daemon from starting, if anything did."""
+    import asyncio
+
+    import structlog
+
+    from kling_daemon.api import ListenError, TokenError
+    from kling_daemon.app import run_daemon
+    from kling_daemon.store import StoreError
+    from kling_daemon.telemetry import configure_logging
+
+    configure_logging(settings.log.format, settings.log.level)
+    log = structlog.get_logger(__name__)
+    for plugin in checked.discovery.broken():
+        log.warning("broken plugin", plugin=plugin.name, distribution=plugin.distribution, reason=plugin.problem)
+    obstacles: list[str] = []
+    try:
+        asyncio.run(run_daemon(settings, checked.handlers, checked.discovery.plugins))
+    except* (StoreError, TokenError, ListenError) as group:  # a group, where it happened inside a task group
+        obstacles += [str(error) for error in _leaves(group)]
+    return obstacles
+
+
+def _leaves(error: Exception) -> list[Exception]:
+    if isinstance(error, ExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]
