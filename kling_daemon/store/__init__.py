@@ -3,13 +3,14 @@
 from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
 from kling_daemon.store.fanout import Registration
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
-from kling_daemon.store.reader import AmbiguousReferenceError, DeliveryRow, HandlerRow, Reader
+from kling_daemon.store.reader import AmbiguousReferenceError, CallbackRow, DeliveryRow, HandlerRow, Reader
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.store import Store
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionState
 
 __all__ = [
     "AmbiguousReferenceError",
+    "CallbackRow",
     "DeliveryRow",
     "Effect",
     "HandlerRow",

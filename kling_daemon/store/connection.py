@@ -12,6 +12,9 @@ from kling_daemon.store.errors import StoreError
 
 T = TypeVar("T")
 
+DATABASE = "kling.db"
+"""The file's name in the state directory."""
+
 _FLOOR = (3, 40, 0)
 _PAGE_CACHE_KIB = 4096
 _JOURNAL_LIMIT = 64 * 1024 * 1024

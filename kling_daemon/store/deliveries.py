@@ -10,10 +10,10 @@ from typing import Any
 from kling_daemon.clock import Clock, from_millis, optional, to_millis
 from kling_daemon.deliveries import Delivery, Settlement
 from kling_daemon.events import NOTICE, EventType, JobEvent, Notice, NoticeKind
-from kling_daemon.jobs import Job, JobState
+from kling_daemon.jobs import JobState
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
-from kling_daemon.store.rows import compact
+from kling_daemon.store.rows import compact, from_snapshot
 from kling_daemon.store.statements import Statements
 
 
@@ -136,7 +136,7 @@ class DeliveryDesk:
         if kept is not None:
             return kept
         event_id, event_type, previous, occurred_at, snapshot = db.execute(self._sql["event"], (seq,)).fetchone()
-        job = Job.from_json(json.loads(snapshot))
+        job = from_snapshot(snapshot)
         return JobEvent(
             id=event_id,
             type=EventType(event_type),

@@ -86,12 +86,12 @@ class Fanout:
         rows: list[tuple[int, int, int | None, int | None, int | None, int, int]] = []
         for seq, job, item in items:
             if isinstance(item, JobEvent):
-                subject, event, notice = item.type, seq, None
+                subscribers, event, notice = self._subscribed(item.type), seq, None
             else:
-                subject, event, notice = NOTICE, None, seq
+                subscribers, event, notice = self._subscribed(NOTICE), None, seq
             rows.extend(
                 (self._sequences.next("deliveries"), handler, event, notice, job, millis, millis)
-                for handler in self._subscribed(subject)
+                for handler in subscribers
             )
         if rows:
             self._deliveries.run(db, rows)

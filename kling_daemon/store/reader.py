@@ -1,10 +1,12 @@
 """Everything that is read from the store: pages for people and programs, and what is due."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import aiosqlite
 
@@ -12,8 +14,9 @@ from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
 from kling_daemon.jobs import Job, JobState
+from kling_daemon.store.connection import DATABASE, open_reader
 from kling_daemon.store.news import RawCallback
-from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row
+from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row, from_snapshot
 from kling_daemon.store.statements import Statements
 
 _FAR = 2**62
@@ -44,6 +47,24 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackRow:
+    """A kept callback without its body: a row for each webhook-id, body and capability."""
+
+    id: int
+    webhook_id: str
+    """Empty when it had none."""
+    digest: str
+    """The first 16 bytes of the body's SHA-256, in hex."""
+    verdict: str
+    job_id: str | None
+    received_at: datetime
+    """When it came first."""
+    last_at: datetime
+    count: int
+    """How often it came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerRow:
     """A handler as the registry knows it, loaded or not."""
 
@@ -59,6 +80,13 @@ class Reader:
 
     Pages are short statements, never a long transaction: a reader that stays would pin the write-ahead log.
     """
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, directory: Path, *, account: str = "default") -> AsyncIterator[Self]:
+        """Read a state directory from outside the daemon, which may run or not; nothing is locked or changed."""
+        async with open_reader(directory / DATABASE) as connection:
+            yield cls(connection, account=account)
 
     def __init__(self, connection: aiosqlite.Connection, *, account: str) -> None:
         """Take a read-only connection whose rows have names."""
@@ -94,7 +122,7 @@ class Reader:
         parameters = {"after": after, "job": job_id, "type": event_type.value if event_type else None, "limit": limit}
         events = []
         for row in await self._all("events", parameters):
-            job = Job.from_json(json.loads(row["snapshot"]))
+            job = from_snapshot(row["snapshot"])
             event = JobEvent(
                 id=row["id"],
                 type=EventType(row["type"]),
@@ -241,9 +269,30 @@ class Reader:
             for row in rows
         ]
 
+    async def callbacks(self, *, limit: int, after: int = 0) -> list[CallbackRow]:
+        """Return a page of the kept callbacks, in the order in which they first came."""
+        return [
+            CallbackRow(
+                id=row["seq"],
+                webhook_id=row["webhook_id"],
+                digest=row["digest"].hex(),
+                verdict=row["verdict"],
+                job_id=row["job_id"],
+                received_at=from_millis(row["received_at"]),
+                last_at=from_millis(row["last_at"]),
+                count=row["count"],
+            )
+            for row in await self._all("callbacks", (after, limit))
+        ]
+
     async def callback_counts(self) -> dict[str, int]:
         """Count the callbacks that were kept, by verdict; repetitions count."""
         return {row["verdict"]: row["received"] for row in await self._all("callback_counts")}
+
+    async def flaws(self) -> list[str]:
+        """Return what SQLite finds damaged in the file, in its words; it reads all of it, which takes its time."""
+        found = [str(row["integrity_check"]) for row in await self._all("flaws")]
+        return [] if found == ["ok"] else found
 
     async def _all(self, statement: str, parameters: Iterable[Any] | Mapping[str, Any] = ()) -> list[Any]:
         rows = await self._connection.execute_fetchall(self._sql[statement], parameters)

@@ -24,7 +24,7 @@ from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
-from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, compact, from_row, to_row
+from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, compact, from_row, to_row, to_snapshot
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.statements import Statements
 
@@ -40,7 +40,8 @@ class _Group:
     by_task: dict[str, StoredJob]
     unanswered: dict[str, str]
     """The ids of jobs whose create has not been answered yet, by external id."""
-    changed: dict[int, StoredJob] = field(default_factory=dict)
+    changed: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    """The rows of the jobs that must be written."""
     callbacks: list[tuple[Any, ...]] = field(default_factory=list)
     reports: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
@@ -48,12 +49,13 @@ class _Group:
     hints: list[tuple[Any, ...]] = field(default_factory=list)
     happened: list[tuple[int, int, JobEvent]] = field(default_factory=list)
 
-    def keep(self, stored: StoredJob) -> None:
-        """Make a changed job what the rest of the group sees, and have it written."""
+    def keep(self, stored: StoredJob) -> tuple[Any, ...]:
+        """Make a changed job what the rest of the group sees, have it written, and return its row."""
         self.by_id[stored.job.id] = stored
         if stored.job.task_id is not None:
             self.by_task[stored.job.task_id] = stored
-        self.changed[stored.seq] = stored
+        row = self.changed[stored.seq] = to_row(stored)
+        return row
 
 
 class Recorder:
@@ -113,9 +115,9 @@ class Recorder:
             polls=0,
             poll_at=None,
         )
-        group.keep(stored)
+        row = group.keep(stored)
         change = Change(job=job, previous_state=None, advanced=True, contradicted=False)
-        events = self._emit(group, stored.seq, change, now)
+        events = self._emit(group, stored.seq, change, row, now)
         self._write(db, group, now)
         return Recorded(effect=Effect.ADVANCED, job=job, events=events)
 
@@ -180,13 +182,15 @@ class Recorder:
             effect = _effect(known.job, change)
         callback = self._keep_callback(group, news, news.callback, seq) if news.callback is not None else None
         after = self._follow(known, seq, change.job, report, now)
-        if after != known:
+        events: tuple[JobEvent, ...] = ()
+        if change.advanced:
+            events = self._emit(group, seq, change, group.keep(after), now)
+        elif after != known:
             group.keep(after)
         if known is not None and known.job.state is JobState.QUEUED and change.advanced:
             group.settled.append(seq)
         if effect is not Effect.UNCHANGED or callback is not None:
             self._keep_report(group, report, seq, callback, effect)
-        events = self._emit(group, seq, change, now) if change.advanced else ()
         return Recorded(effect=effect, job=change.job, events=events)
 
     @staticmethod
@@ -263,9 +267,11 @@ class Recorder:
             to_millis(report.received_at),
         ))  # fmt: skip
 
-    def _emit(self, group: _Group, job: int, change: Change, now: datetime) -> tuple[JobEvent, ...]:
+    def _emit(
+        self, group: _Group, job: int, change: Change, row: tuple[Any, ...], now: datetime
+    ) -> tuple[JobEvent, ...]:
         events = events_of(change, now)
-        snapshot = compact(change.job.as_json())
+        snapshot = to_snapshot(row)
         previous = str(change.previous_state) if change.previous_state else None
         state, millis = str(change.job.state), to_millis(now)
         for event in events:
@@ -276,7 +282,7 @@ class Recorder:
 
     def _write(self, db: sqlite3.Connection, group: _Group, now: datetime) -> int:
         """Write the group's rows and return how many hints gave way."""
-        self._save_jobs.run(db, [to_row(stored) for stored in group.changed.values()])
+        self._save_jobs.run(db, list(group.changed.values()))
         self._save_callbacks.run(db, group.callbacks)
         self._save_reports.run(db, group.reports)
         self._save_events.run(db, group.events)

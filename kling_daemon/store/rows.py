@@ -1,7 +1,7 @@
 """How jobs stand in the database: one column each, lists and tags as JSON, times as milliseconds."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,10 +78,31 @@ def to_row(stored: StoredJob) -> tuple[Any, ...]:
     )
 
 
+def to_snapshot(row: Sequence[Any]) -> str:
+    """Return a job's row as the JSON object that an event keeps: the job as it was then."""
+    return compact(dict(zip(JOB_COLUMNS, row, strict=True)))
+
+
+def from_snapshot(text: str) -> Job:
+    """Read the job that `to_snapshot` wrote."""
+    return _job(json.loads(text))
+
+
 def from_row(row: Sequence[Any]) -> StoredJob:
     """Read a row whose values come in the order of JOB_COLUMNS."""
     values = dict(zip(JOB_COLUMNS, row, strict=True))
-    job = Job(
+    return StoredJob(
+        seq=values["seq"],
+        job=_job(values),
+        callback_expected=bool(values["callback_expected"]),
+        prompted=bool(values["prompted"]),
+        polls=values["polls"],
+        poll_at=optional(from_millis, values["poll_at"]),
+    )
+
+
+def _job(values: Mapping[str, Any]) -> Job:
+    return Job(
         id=values["id"],
         task_id=values["task_id"],
         external_id=values["external_id"],
@@ -107,12 +128,4 @@ def from_row(row: Sequence[Any]) -> StoredJob:
             cost=optional(from_millis, values["cost_stamp"]),
             verdict=optional(from_millis, values["verdict_stamp"]),
         ),
-    )
-    return StoredJob(
-        seq=values["seq"],
-        job=job,
-        callback_expected=bool(values["callback_expected"]),
-        prompted=bool(values["prompted"]),
-        polls=values["polls"],
-        poll_at=optional(from_millis, values["poll_at"]),
     )

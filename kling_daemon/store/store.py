@@ -13,7 +13,7 @@ from kling_daemon.clock import Clock
 from kling_daemon.deliveries import Delivery, Settlement
 from kling_daemon.events import Notice, NoticeKind
 from kling_daemon.polling import PollPolicy
-from kling_daemon.store.connection import open_reader, open_writer
+from kling_daemon.store.connection import DATABASE, open_reader, open_writer
 from kling_daemon.store.deliveries import Claim, DeliveryDesk, Settled
 from kling_daemon.store.errors import StoreError
 from kling_daemon.store.event_cache import EventCache
@@ -29,8 +29,6 @@ from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionDesk
 from kling_daemon.store.writer import Writer
-
-DATABASE = "kling.db"
 
 
 class Store:

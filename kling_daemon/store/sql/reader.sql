@@ -77,5 +77,13 @@ SELECT DISTINCT digest FROM submissions WHERE state <> 'settled';
 SELECT webhook_id, capability, body, headers, secret, received_at FROM callbacks
 WHERE verdict = 'unreadable' AND reader <> ? LIMIT ?;
 
+-- name: callbacks
+SELECT c.seq, c.webhook_id, c.digest, c.verdict, j.id AS job_id, c.received_at, c.last_at, c.count
+FROM callbacks c LEFT JOIN jobs j ON j.seq = c.job
+WHERE c.seq > ? ORDER BY c.seq LIMIT ?;
+
+-- name: flaws
+PRAGMA integrity_check;
+
 -- name: callback_counts
 SELECT verdict, count(*) AS callbacks, sum(count) AS received FROM callbacks GROUP BY verdict;
