@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pydantic
-from pydantic_core import ErrorDetails
 
 from kling_daemon.config.checks import contradictions
 from kling_daemon.config.credentials import read_credentials
@@ -14,7 +13,7 @@ from kling_daemon.config.layers import Key, Layer, implied, read_environment, se
 from kling_daemon.config.problems import ConfigError, Problem
 from kling_daemon.config.secrets import resolve
 from kling_daemon.config.settings import Settings
-from kling_daemon.config.wording import Location, dotted, locate, problems_of
+from kling_daemon.config.wording import Details, Location, dotted, locate, problems_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +90,7 @@ def _validate(layers: Sequence[Layer], defaults: Layer) -> tuple[Settings, list[
                 raise  # what is wrong stands in no layer: a mistake of ours, not of the operator's
 
 
-def _key(details: ErrorDetails) -> Key:
+def _key(details: Details) -> Key:
     """Return the key that an error is about; a list is wrong as a whole."""
     location = locate(details)
     length = next((place for place, part in enumerate(location) if isinstance(part, int)), len(location))

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pydantic
-from pydantic_core import ErrorDetails
 
-from kling_daemon.config.problems import Problem, did_you_mean
+from kling_daemon.config.problems import Problem, nearest
 
 _PLAIN = {
     "missing": "is missing",
@@ -43,6 +42,10 @@ _WITH_CONTEXT = {
 }
 
 Location = tuple[str | int, ...]
+"""Where something stands in a model: `("handlers", "archive", "events", 0)`."""
+
+Details = Mapping[str, Any]
+"""One of pydantic's errors."""
 
 
 def dotted(location: Location, prefix: str = "") -> str:
@@ -68,21 +71,23 @@ def problems_of(
     name: how the operator calls a location. also_known: keys that may stand beside the model's own; they are looked
     through for the nearest name.
     """
+    found = error.errors(include_url=False)
+    meant = {(*details["loc"][:-1], _nearest(details, model, also_known)) for details in found if _is_unknown(details)}
     problems = []
-    for details in error.errors(include_url=False, include_input=True):
-        location = locate(details)
-        is_unknown = details["type"] == "extra_forbidden"
-        message = _unknown(details, model, also_known) if is_unknown else _message(details)
-        problems.append(Problem(path=name(location), message=message))
+    for details in found:
+        if details["type"] == "missing" and details["loc"] in meant:
+            continue  # it is there under a misspelt name, which is told
+        message = _unknown(details, model, also_known) if _is_unknown(details) else _message(details)
+        problems.append(Problem(path=name(locate(details)), message=message))
     return problems
 
 
-def locate(details: ErrorDetails) -> Location:
+def locate(details: Details) -> Location:
     """Return where an error is; a table's key that is wrong itself stands for its value."""
     return tuple(part for part in details["loc"] if part != "[key]")
 
 
-def _message(details: ErrorDetails) -> str:
+def _message(details: Details) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind in {"value_error", "assertion_error"}:
         return str(context["error"])
@@ -90,16 +95,23 @@ def _message(details: ErrorDetails) -> str:
         return _PLAIN[kind]
     if kind in _WITH_CONTEXT:
         return _WITH_CONTEXT[kind].format_map(context)
-    return details["msg"].removeprefix("Input should be").removeprefix("Value").strip()
+    return str(details["msg"]).replace("Input should", "must", 1)
 
 
-def _unknown(details: ErrorDetails, model: type[pydantic.BaseModel], also_known: Iterable[str]) -> str:
+def _is_unknown(details: Details) -> bool:
+    return bool(details["type"] == "extra_forbidden")
+
+
+def _unknown(details: Details, model: type[pydantic.BaseModel], also_known: Iterable[str]) -> str:
+    what = "section" if len(details["loc"]) == 1 and isinstance(details["input"], Mapping) else "key"
+    near = _nearest(details, model, also_known)
+    return f"unknown {what}; did you mean '{near}'?" if near else f"unknown {what}"
+
+
+def _nearest(details: Details, model: type[pydantic.BaseModel], also_known: Iterable[str]) -> str | None:
+    """Return the known key that an unknown one resembles most."""
     *above, key = details["loc"]
-    known = set(_keys_at(model, above))
-    if not above:
-        known |= set(also_known)
-    what = "section" if not above and isinstance(details["input"], Mapping) else "key"
-    return f"unknown {what}{did_you_mean(str(key), known)}"
+    return nearest(str(key), {*_keys_at(model, above), *(() if above else also_known)})
 
 
 def _keys_at(model: type[pydantic.BaseModel], above: list[str | int]) -> Iterable[str]:

@@ -194,7 +194,6 @@ def test_all_mistakes_of_all_sections_are_told_at_once(read):
     assert sorted(problems) == [
         "KLING_DAEMON_HANDLERS__RELATIVE__PARALLEL: must be a whole number",
         "handlers.archive.concurency: unknown key; did you mean 'concurrency'?",
-        "handlers.archive.directory: is missing",
         "handlers.archive.directroy: unknown key; did you mean 'directory'?",
         "handlers.archive.login.usr: unknown key; did you mean 'user'?",
         "handlers.archive.parallel: must be at least 1",
