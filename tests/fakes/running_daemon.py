@@ -58,6 +58,8 @@ class RunningDaemon:
     api: aiohttp.ClientSession
     """With the token, and the local API as its base URL."""
     stop: StopSignal
+    running: asyncio.Task[None]
+    """What `run_daemon` runs in."""
     simulator: Simulator | None = None
 
     @property
@@ -193,6 +195,7 @@ async def running_daemon(
     called_back: jobs are given callback URLs that reach the receiver. The other keywords are sections of the settings.
     """
     clock = clock or SystemClock()
+    failure: Exception | None = None
     async with AsyncExitStack() as stack:
         if simulator is not None:
             kling = await stack.enter_async_context(simulator.serve())
@@ -221,13 +224,19 @@ async def running_daemon(
         api = await stack.enter_async_context(
             aiohttp.ClientSession(f"http://{addresses.api}", headers={"Authorization": f"Bearer {token}"})
         )
-        yield RunningDaemon(
-            settings=settings,
-            addresses=addresses,
-            clock=clock,
-            read=read,
-            session=session,
-            api=api,
-            stop=stop,
-            simulator=simulator,
-        )
+        try:
+            yield RunningDaemon(
+                settings=settings,
+                addresses=addresses,
+                clock=clock,
+                read=read,
+                session=session,
+                api=api,
+                stop=stop,
+                running=running,
+                simulator=simulator,
+            )
+        except Exception as error:  # noqa: BLE001 - raised again below; through the group it would be wrapped
+            failure = error
+    if failure is not None:
+        raise failure
