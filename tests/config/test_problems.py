@@ -16,6 +16,6 @@ def test_a_problem_has_a_json_form():
 
 
 def test_only_a_near_name_is_suggested():
-    assert did_you_mean("directroy", ["directory", "delay"]) == "; did you mean 'directory'?"
+    assert did_you_mean("directorx", ["directory", "delay"]) == "; did you mean 'directory'?"
     assert did_you_mean("Interval", ["interval"]) == "; did you mean 'interval'?"
     assert did_you_mean("zzz", ["directory"]) == ""

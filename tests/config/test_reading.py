@@ -58,7 +58,7 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_name(read):
         [kling]
         base_url = "ftp://x"
         [poller]
-        intervall = "5s"
+        intervalx = "5s"
         max_interval = 5
         [trust]
         adopt = "cald"
@@ -90,7 +90,7 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_name(read):
         'handlers.archive.depends_on: must be a list such as ["one", "two"]',
         "handlers.archive.events: 'job.complete' is no event; did you mean 'job.completed'?",
         'kling.base_url: must be a URL that begins with "https://" or "http://"',
-        "poller.intervall: unknown key; did you mean 'interval'?",
+        "poller.intervalx: unknown key; did you mean 'interval'?",
         'poller.max_interval: must be a duration such as "15s", "5m", "1h30m" or "250ms"',
         "trust.adopt: must be 'called' or 'none'",
         "trust.require_signature: must be true or false",
@@ -98,16 +98,16 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_name(read):
 
 
 def test_with_mistakes_the_rest_is_still_there_to_find_more_of_them(read):
-    loaded = read('[poller]\nx = 1\n[handlers.archive]\ntype = "download"\ntimeout = 5\ndirectroy = "/x"\n')
+    loaded = read('[poller]\nx = 1\n[handlers.archive]\ntype = "download"\ntimeout = 5\ndirectorx = "/x"\n')
     assert loaded.settings.handlers["archive"].type == "download"
-    assert loaded.settings.handlers["archive"].own == {"directroy": "/x"}
-    more = [Problem(path="handlers.archive.directroy", message="unknown key; did you mean 'directory'?")]
+    assert loaded.settings.handlers["archive"].own == {"directorx": "/x"}
+    more = [Problem(path="handlers.archive.directorx", message="unknown key; did you mean 'directory'?")]
     with pytest.raises(ConfigError) as caught:
         loaded.settings_or_raise(more)
     assert [problem.path for problem in caught.value.problems] == [
         "poller.x",
         "handlers.archive.timeout",
-        "handlers.archive.directroy",
+        "handlers.archive.directorx",
     ]
 
 

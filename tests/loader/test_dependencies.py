@@ -14,8 +14,8 @@ def test_dependencies_that_can_be_kept_are_no_problem():
 
 
 def test_a_name_that_does_not_exist_or_is_turned_off_is_told():
-    assert told({"archive": (), "b": ("archve", "off")}, {"off"}) == [
-        "handlers.b.depends_on: there is no handler 'archve'; did you mean 'archive'?",
+    assert told({"archive": (), "b": ("archivx", "off")}, {"off"}) == [
+        "handlers.b.depends_on: there is no handler 'archivx'; did you mean 'archive'?",
         "handlers.b.depends_on: the handler 'off' is turned off",
     ]
 
