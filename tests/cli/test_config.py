@@ -1,0 +1,62 @@
+import json
+
+GOOD = '[receiver]\nlisten = "127.0.0.1:0"\n[api]\nlisten = "127.0.0.1:0"\n'
+BAD = """
+[reciever]
+listen = "127.0.0.1:0"
+[poller]
+interval = 15
+[trust]
+adopt = "everything"
+[handlers.archive]
+type = "no-such-type"
+"""
+
+
+def test_a_sound_configuration_is_named_with_its_handlers(typed, tmp_path):
+    path = tmp_path / "kling.toml"
+    path.write_text(GOOD)
+    result = typed("config", "check", "--config", path)
+    assert result.exit_code == 0, result.output
+    assert f"The configuration is sound ({path})" in result.stdout
+
+
+def test_the_defaults_are_sound(typed):
+    result = typed("config", "check")
+    assert result.exit_code == 0, result.output
+    assert "there is no file" in result.stdout
+
+
+def test_every_mistake_is_reported_at_once_with_its_path(typed, tmp_path):
+    path = tmp_path / "kling.toml"
+    path.write_text(BAD)
+    result = typed("config", "check", "--config", path)
+    assert result.exit_code == 78
+    for key in ("reciever", "poller.interval", "trust.adopt", "handlers.archive.type"):
+        assert f"  {key}: " in result.stderr
+    assert "did you mean 'receiver'" in result.stderr
+
+
+def test_programs_are_given_the_mistakes_as_json(typed, tmp_path):
+    path = tmp_path / "kling.toml"
+    path.write_text(BAD)
+    result = typed("config", "check", "--config", path, "--json")
+    assert result.exit_code == 78
+    answer = json.loads(result.stdout)
+    assert answer["file"] == str(path)
+    assert {problem["path"] for problem in answer["problems"]} >= {"poller.interval", "handlers.archive.type"}
+
+
+def test_a_file_that_is_no_toml_is_reported(typed, tmp_path):
+    path = tmp_path / "kling.toml"
+    path.write_text("= nothing")
+    assert typed("config", "check", "--config", path).exit_code == 78
+    assert typed("config", "check", "--config", tmp_path / "nowhere").exit_code == 78
+
+
+def test_a_secret_that_is_none_is_reported_without_being_shown(typed):
+    env = {"KLING_WEBHOOK_SECRETS": "main:no-such-secret-at-all"}
+    result = typed("config", "check", env=env)
+    assert result.exit_code == 78
+    assert "trust.secrets.main" in result.stderr
+    assert "no-such-secret-at-all" not in result.output

@@ -1,0 +1,103 @@
+import asyncio
+
+import pytest
+
+from kling_daemon.jobs import FailureReason, JobState
+from kling_daemon.outputs import Output, OutputFile
+
+FILE = OutputFile(role="main", url="https://cdn.test/1.mp4", expires_at=None)
+VIDEO = Output(type="video", id="o1", duration="5.1", files=(FILE,))
+
+
+async def test_a_piped_list_is_aligned_text_with_one_job_a_line(api, ask):
+    job = await api.make_job()
+    result = await ask("jobs", "list")
+    head, line = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert head.split() == ["JOB", "STATE", "ENDPOINT", "CREATED", "TOOK", "REASON"]
+    assert line.startswith(f"{job.id}  queued  /text-to-video/kling-3.0  20")
+    assert line.index("queued") == head.index("STATE")
+    assert "\x1b" not in result.output
+
+
+async def test_a_list_prints_the_apis_json(api, ask_json):
+    job = await api.make_job()
+    assert await ask_json("jobs", "list") == {"items": [job.as_json()], "next": None}
+
+
+async def test_a_list_goes_on_with_the_cursor_that_it_names(api, ask, ask_json):
+    jobs = [await api.make_job() for _ in range(3)]
+    result = await ask("jobs", "list", "--limit", "2")
+    cursor = result.stderr.split()[-1]
+    page = await ask_json("jobs", "list", "--cursor", cursor)
+    assert [job["id"] for job in page["items"]] == [jobs[0].id]
+
+
+async def test_a_job_is_shown_with_its_files(api, ask, ask_json):
+    job = await api.make_job()
+    recorded = await api.report(job, JobState.SUCCEEDED, outputs=(VIDEO,))
+    result = await ask("jobs", "show", recorded.job.task_id)
+    facts = dict(line.split("  ", 1) for line in result.stdout.splitlines() if not line.startswith(" "))
+    assert facts["state"].strip() == "succeeded"
+    assert "https://cdn.test/1.mp4" in result.stdout
+    assert (await ask_json("jobs", "show", job.id))["outputs"][0]["url"] == "https://cdn.test/1.mp4"
+
+
+async def test_what_kling_says_cannot_command_the_terminal(api, ask):
+    job = await api.make_job()
+    await api.report(job, JobState.FAILED, reason=FailureReason.OTHER, message="\x1b[2Jgone\x9b\n\u202e")
+    for words in (["jobs", "list"], ["jobs", "show", job.id], ["jobs", "show", job.id, "--json"]):
+        result = await ask(*words)
+        assert "\x1b" not in result.stdout
+        assert "\x9b" not in result.stdout
+        assert "gone" in result.stdout
+
+
+async def test_an_unknown_job_is_a_failure_with_one_line(ask):
+    result = await ask("jobs", "show", "nobody")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: no job has this id, task id or external id\n"
+
+
+async def test_waiting_ends_well_when_all_jobs_succeed(api, ask):
+    first, second = await api.make_job(), await api.make_job()
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(ask("jobs", "wait", first.id, second.id), name="wait")
+        await api.report(first, JobState.SUCCEEDED)
+        await api.report(second, JobState.SUCCEEDED)
+    result = waiting.result()
+    assert result.exit_code == 0
+    assert [line.split()[:2] for line in result.stdout.splitlines()[1:]] == [
+        [first.id, "succeeded"],
+        [second.id, "succeeded"],
+    ]
+
+
+async def test_waiting_fails_when_any_job_failed(api, ask_json):
+    good, bad = await api.make_job(), await api.make_job()
+    await api.report(good, JobState.SUCCEEDED)
+    await api.report(bad, JobState.FAILED)
+    page = await ask_json("jobs", "wait", good.id, bad.id, exit_code=1)
+    assert [job["state"] for job in page["items"]] == ["succeeded", "failed"]
+
+
+async def test_waiting_fails_when_the_time_is_up(api, ask_json):
+    job = await api.make_job()
+    page = await ask_json("jobs", "wait", job.id, "--timeout", "50ms", exit_code=1)
+    assert [job["state"] for job in page["items"]] == ["queued"]
+
+
+async def test_waiting_for_an_unknown_job_fails_at_once_and_names_it(api, ask):
+    job = await api.make_job()
+    await api.report(job, JobState.SUCCEEDED)
+    result = await ask("jobs", "wait", job.id, "nobody")
+    assert result.exit_code == 1
+    assert job.id in result.stdout
+    assert result.stderr.startswith("Error: nobody: no job has this id")
+
+
+@pytest.mark.parametrize("span", ["5", "soon", "", "-1s", "1.5s"])
+def test_a_timeout_without_a_unit_is_a_usage_error(typed, span):
+    result = typed("jobs", "wait", "x", "--timeout", span)
+    assert result.exit_code == 2
+    assert "write 90s, 5m or 1h30m" in result.stderr

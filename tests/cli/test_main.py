@@ -1,0 +1,38 @@
+import subprocess
+import sys
+
+import click
+import pytest
+
+from kling_daemon.cli import main
+from kling_daemon.cli.main import VERBS
+
+HEAVY = ("aiohttp", "pydantic", "rich", "structlog", "aiosqlite", "pluggy", "prometheus_client")
+
+
+def test_help_imports_nothing_but_click():
+    code = (
+        "import sys\nfrom kling_daemon.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        f"sys.exit(', '.join(name for name in {HEAVY} if name in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(typed, verb):
+    result = typed(verb, "--help")
+    assert result.exit_code == 0
+    assert isinstance(main.get_command(click.Context(main), verb), click.Command)
+
+
+def test_an_unknown_verb_is_a_usage_error(typed):
+    assert typed("jbos").exit_code == 2
+
+
+def test_the_module_can_be_run(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "kling_daemon", "--version"], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.startswith("kling-daemon, version ")
