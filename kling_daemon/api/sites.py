@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from kling_daemon.api.connections import QuietRunner
 from kling_daemon.config import Address, TcpAddress, UnixAddress
 
 SOCKET_MODE = 0o660
@@ -40,7 +41,7 @@ async def listening(
 
 @asynccontextmanager
 async def _running(application: web.Application, stop_timeout: timedelta) -> AsyncIterator[web.AppRunner]:
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=stop_timeout.total_seconds())
+    runner = QuietRunner(application, access_log=None, shutdown_timeout=stop_timeout.total_seconds())
     await runner.setup()
     try:
         yield runner

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from kling_daemon.tracking import Inbox
 
@@ -49,6 +49,8 @@ def build_receiver(inbox: Inbox, *, path: str, max_body: int) -> web.Application
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return _reply(413, close=True)
+        except (http_exceptions.HttpProcessingError, web.RequestPayloadError):
+            return _reply(400, close=True)
         answer = await inbox.take(request.raw_headers, body, request.path)
         return _reply(answer.status, retry_after=answer.retry_after)
 

@@ -9,9 +9,10 @@ import pytest
 from fakes.dispatching import Witness, configured, until
 from fakes.running_daemon import PATH, SECRET_TEXT, Answered, running_daemon, signature, trusting
 from fakes.scripted_kling import ScriptedKling, envelope
+from recorded.kling_bodies import raw
+
 from kling_daemon.standard_webhooks import Secret
 from kling_daemon.testing.clock import ManualClock
-from recorded.kling_bodies import raw
 
 RECEIVED = (200, b'{"received": true}')
 HINTED = (202, b'{"received": true}')

@@ -1,0 +1,52 @@
+"""Connections that keep quiet: what is no HTTP gets one short answer and one short line in the log.
+
+aiohttp's own answer to it repeats the bytes that came and names the versions of its parts, and its log line is a
+traceback, so that anybody who can connect could fill the log.
+"""
+
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+log = structlog.get_logger(__name__)
+
+_BODY = b'{"error": "bad request"}'
+
+
+class QuietRunner(web.AppRunner):
+    """An `AppRunner` whose connections tell a stranger nothing."""
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        return _QuietServer(server.request_handler, request_factory=server.request_factory, **server._kwargs)  # noqa: SLF001 - aiohttp takes the class of its connections nowhere else
+
+
+class _QuietServer(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _QuietConnection(self, loop=self._loop, **self._kwargs)
+
+
+class _QuietConnection(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it repeats what came
+    ) -> web.StreamResponse:
+        """Return the answer to what could not be read as a request; the connection ends with it."""
+        self.log_exception(status=status, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has been begun, and another one would spoil it")
+        response = web.Response(
+            status=status, body=_BODY, content_type="application/json", headers={"Server": "kling-daemon"}
+        )
+        response.force_close()
+        return response
+
+    def log_exception(self, *_args: Any, status: int | None = None, exc_info: Any = None, **_more: Any) -> None:
+        """Log what went wrong with the connection by its kind alone: its words are the sender's."""
+        log.info("connection failed", status=status, kind=type(exc_info).__name__)

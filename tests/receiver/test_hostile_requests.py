@@ -1,0 +1,208 @@
+"""What anybody on the internet may send: it is refused in one generic line, and the daemon goes on."""
+
+import asyncio
+import io
+import json
+import logging
+from contextlib import asynccontextmanager
+
+import pytest
+import structlog
+from fakes.dispatching import PATIENCE
+from fakes.running_daemon import PATH, RunningDaemon, running_daemon, trusting
+from recorded.kling_bodies import parsed, raw
+
+LIMIT = 1024 * 1024
+BODY = raw("new_callback_succeeded_video")
+DEEP = b'{"id": "t", "status": "succeeded", "outputs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+GARBAGE = {
+    "empty": b"",
+    "a space": b" ",
+    "binary": bytes(range(256)),
+    "invalid UTF-8": b'{"id": "\xff\xfe", "status": "succeeded"}',
+    "UTF-16": '{"id": "t", "status": "succeeded"}'.encode("utf-16"),
+    "a byte order mark": b'\xef\xbb\xbf{"id": "t", "status": "succeeded"}',
+    "cut off": BODY[:-10],
+    "a list": b"[]",
+    "a string": b'"succeeded"',
+    "null": b"null",
+    "NaN": b'{"id": "t", "status": "succeeded", "create_time": NaN}',
+    "infinity": b'{"id": "t", "status": "succeeded", "create_time": -Infinity}',
+    "deep nesting": DEEP,
+    "deep nesting of objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "a number of many digits": b'{"id": "t", "status": "succeeded", "create_time": ' + b"9" * 10_000 + b"}",
+    "no id": b'{"status": "succeeded"}',
+    "no status": b'{"id": "t"}',
+    "an id of a wrong type": b'{"id": {}, "status": "succeeded"}',
+    "an id that is an injection": b'{"id": "t\\n\\u0000; DROP TABLE jobs", "status": "succeeded"}',
+    "a lone surrogate": b'{"id": "\\ud800", "status": "succeeded"}',
+    "an endless id": json.dumps({"id": "t" * 100_000, "status": "succeeded"}).encode(),
+    "endless envelopes": b'{"data":' * 100 + b"{}" + b"}" * 100,
+}
+
+
+@asynccontextmanager
+async def receiver(directory, caplog):
+    """Run a daemon, and insist that no traceback was logged, that no job was made, and that it still takes news."""
+    caplog.set_level(logging.DEBUG)
+    with structlog.testing.capture_logs() as lines:
+        async with running_daemon(directory, trust=trusting()) as daemon:
+            yield daemon
+            assert await daemon.jobs() == []
+            assert (await daemon.post_signed(BODY)).status == 200
+            assert len(await daemon.jobs()) == 1
+    assert [line for line in lines if line["log_level"] in {"error", "critical"} or line.get("exc_info")] == []
+    assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.WARNING] == []
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "unsigned"])
+async def test_garbage_is_answered_400_and_makes_no_job(tmp_path, caplog, signed):
+    async with receiver(tmp_path, caplog) as daemon:
+        for name, body in GARBAGE.items():
+            answer = await (daemon.post_signed if signed else daemon.post)(body)
+            assert (name, answer.status, answer.body) == (name, 400, b'{"error": "unreadable body"}')
+
+
+@pytest.mark.parametrize("capable", [True, False], ids=["with a capability", "on the plain path"])
+async def test_wrong_types_in_every_field_harm_nobody(tmp_path, caplog, capable):
+    wrong = [None, True, -1, 1.5, 10**40, "", "x" * 5000, "\ud800", [], [[]], {}, {"a": {"b": []}}]
+    async with receiver(tmp_path, caplog) as daemon:
+        path = f"{PATH}/{daemon.capability('01991f2e-6a00-7c3d-8e11-5a0f5a0f5a0f')}" if capable else PATH
+        for fixture in ("new_callback_succeeded_video", "legacy_callback_succeed_video"):
+            for field in parsed(fixture):
+                for value in wrong:
+                    answer = await daemon.post(json.dumps({**parsed(fixture), field: value}).encode(), path=path)
+                    assert answer.status in {200, 202, 400}, (field, value)
+
+
+async def test_wrong_types_in_every_field_of_a_signed_callback_are_never_a_server_error(tmp_path):
+    wrong = [None, True, -1, 1.5, 10**40, "", "x" * 5000, "\ud800", [], [[]], {}, {"a": {"b": []}}]
+    async with running_daemon(tmp_path, trust=trusting()) as daemon:
+        for fixture in ("new_callback_succeeded_video", "legacy_callback_succeed_video"):
+            for field in parsed(fixture):
+                for value in wrong:
+                    answer = await daemon.post_signed(json.dumps({**parsed(fixture), field: value}).encode())
+                    assert answer.status in {200, 400}, (field, value)
+
+
+async def test_a_body_past_the_limit_is_answered_413_by_its_announced_length(tmp_path, caplog):
+    async with receiver(tmp_path, caplog) as daemon:
+        answer = await daemon.post(io.BytesIO(b" " * (2 * LIMIT)))
+        assert (answer.status, answer.body) == (413, b'{"error": "body too large"}')
+
+
+async def test_the_limit_is_a_body_that_is_still_taken(tmp_path, caplog):
+    async with receiver(tmp_path, caplog) as daemon:
+        padding = b" " * (LIMIT - len(b'{"id": "t", "status": "processing"}'))
+        body = b'{"id": "t", "status": "processing"}' + padding
+        assert (await daemon.post(io.BytesIO(body))).status == 202
+        assert (await daemon.post(io.BytesIO(body + b" "))).status == 413
+
+
+async def test_a_body_that_is_streamed_past_the_limit_is_answered_413(tmp_path, caplog):
+    async with receiver(tmp_path, caplog) as daemon:
+        head = (
+            f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+        answer = await exchange(daemon, head.encode(), *[chunk] * 20)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "answer"),
+    [
+        ("POST", "/", {}, (404, b'{"error": "not found"}')),
+        ("POST", "/webhooks/klingon", {}, (404, b'{"error": "not found"}')),
+        ("POST", "/api/v1/jobs", {}, (404, b'{"error": "not found"}')),
+        ("GET", "/metrics", {}, (404, b'{"error": "not found"}')),
+        ("POST", "/webhooks/kling/../../etc/passwd", {}, (404, b'{"error": "not found"}')),
+        ("GET", PATH, {}, (405, b'{"error": "method not allowed"}')),
+        ("PUT", PATH, {}, (405, b'{"error": "method not allowed"}')),
+        ("DELETE", f"{PATH}/x", {}, (405, b'{"error": "method not allowed"}')),
+        ("PROPFIND", PATH, {}, (405, b'{"error": "method not allowed"}')),
+        ("BREW", PATH, {}, (400, b'{"error": "bad request"}')),
+        ("POST", "/healthz", {}, (405, b'{"error": "method not allowed"}')),
+        ("GET", "/healthz", {}, (200, b'{"received": true}')),
+        ("POST", PATH, {"Content-Type": "text/plain"}, (415, b'{"error": "unsupported media type"}')),
+        ("POST", PATH, {"Content-Type": "application/x-www-form-urlencoded"}, (415, b'{"error": "unsupported media type"}')),
+        ("POST", PATH, {"Content-Type": "application/json", "Content-Encoding": "gzip"}, (415, b'{"error": "unsupported media type"}')),
+        ("POST", PATH, {"Content-Type": "application/json; charset=utf-8"}, (202, b'{"received": true}')),
+        ("POST", PATH, {"Content-Type": "APPLICATION/JSON"}, (202, b'{"received": true}')),
+    ],
+)  # fmt: skip
+async def test_paths_methods_and_media_types(tmp_path, caplog, method, path, headers, answer):
+    async with receiver(tmp_path, caplog) as daemon:
+        got = await daemon.send(method, path, data=BODY, headers=headers)
+        assert (got.status, got.body) == answer
+        assert got.headers["Server"] == "kling-daemon"
+
+
+MALFORMED = {
+    "no HTTP": b"what is this\r\n\r\n",
+    "a TLS hello": bytes.fromhex("16030100f8010000f40303") + bytes(64),
+    "no path": b"POST HTTP/1.1\r\n\r\n",
+    "a wrong version": b"POST / HTTP/9.9\r\nHost: x\r\n\r\n",
+    "a header without a colon": b"POST / HTTP/1.1\r\nHost x\r\n\r\n",
+    "a null byte in a header": b"POST / HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n",
+    "two lengths": b"POST /webhooks/kling HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n{}",
+    "a negative length": b"POST /webhooks/kling HTTP/1.1\r\nHost: x\r\nContent-Length: -3\r\n\r\n{}",
+    "a length and chunks": (
+        b"POST /webhooks/kling HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
+    "chunks of no size": (
+        b"POST /webhooks/kling HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"
+    ),
+    "a header line without an end": b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 20_000 + b"\r\n\r\n",
+    "a path without an end": b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("request_", MALFORMED.values(), ids=MALFORMED)
+async def test_what_is_no_http_is_refused_without_an_echo(tmp_path, caplog, request_):
+    async with receiver(tmp_path, caplog) as daemon:
+        answer = await exchange(daemon, request_)
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+        tells_nothing(answer)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"POST /webhooks/kling HTTP/1.1\r\nHo",
+        b"POST /webhooks/kling HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /webhooks/kling HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n10\r\n{",
+    ],
+    ids=["in a header", "in a body", "in a chunk"],
+)
+async def test_who_hangs_up_in_the_middle_leaves_nothing_behind(tmp_path, caplog, beginning):
+    async with receiver(tmp_path, caplog) as daemon:
+        assert tells_nothing(await exchange(daemon, beginning)) is None
+        assert daemon.rows("SELECT * FROM callbacks") == []
+
+
+async def exchange(daemon: RunningDaemon, *parts: bytes) -> bytes:
+    """Send bytes as they are, hang up, and return all that comes back."""
+    address = daemon.addresses.receiver
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+            writer.write_eof()
+            return await reader.read()
+        except ConnectionError:
+            return await reader.read() if not reader.at_eof() else b""
+        finally:
+            writer.close()
+
+
+def tells_nothing(answer: bytes) -> None:
+    """No version, no library, no word of what was sent."""
+    for word in (b"aiohttp", b"Python", b"what is this", b"aaaa", b"zz", b"Traceback"):
+        assert word not in answer
