@@ -48,8 +48,11 @@ def stamped(seconds: str) -> dict[str, str]:
     return {"webhook-id": "m", "webhook-timestamp": seconds, "webhook-signature": "v1,AAAA"}
 
 
+def refused(reason: str | None = None) -> dict[str, Any]:
+    return {"answer": UNAUTHORIZED, "counted": ("refused", reason) if reason is not None else None}
+
+
 MINUTES = timedelta(minutes=1)
-FORGED = {"answer": UNAUTHORIZED}
 NO_TRUST: dict[str, Any] = {"secrets": {}}
 ROWS = [
     Row(says="signed", answer=RECEIVED, signed={}, kept=["believed"], jobs=1, counted=("believed", "signature")),
@@ -61,21 +64,26 @@ ROWS = [
     ),
     Row(
         says="signed with the second of our two secrets",
-        answer=RECEIVED, signed={"secrets": [OTHER]}, trust=trusting(SECRET_TEXT, OTHER_TEXT), kept=["believed"], jobs=1,
+        answer=RECEIVED, signed={"secrets": [OTHER]}, trust=trusting(SECRET_TEXT, OTHER_TEXT),
+        kept=["believed"], jobs=1,
     ),
     Row(says="signed, adopt = none", answer=RECEIVED, signed={}, trust=trusting(adopt="none"), kept=["believed"]),
     Row(
         says="signed, confirm = always",
         answer=RECEIVED, signed={}, trust=trusting(confirm="always"), kept=["hint"], hints=[TASK],
     ),
-    Row(says="signed, confirm = never", answer=RECEIVED, signed={}, trust=trusting(confirm="never"), kept=["believed"], jobs=1),
+    Row(
+        says="signed, confirm = never",
+        answer=RECEIVED, signed={}, trust=trusting(confirm="never"), kept=["believed"], jobs=1,
+    ),
     Row(
         says="signed, require_signature",
         answer=RECEIVED, signed={}, trust=trusting(require_signature=True), kept=["believed"], jobs=1,
     ),
     Row(
         says="the console's test button",
-        answer=RECEIVED, signed={}, body=b'{"id": "made-up", "status": "submitted"}', kept=["believed"], hints=["made-up"],
+        answer=RECEIVED, signed={}, body=b'{"id": "made-up", "status": "submitted"}',
+        kept=["believed"], hints=["made-up"],
     ),
     Row(
         says="the console's test button, adopt = none",
@@ -87,26 +95,23 @@ ROWS = [
         answer=UNREADABLE, signed={}, body=b"what is this", kept=["unreadable"], counted=("unreadable", "not_json"),
     ),
     Row(says="signed and without an id", answer=UNREADABLE, signed={}, body=b'{"status": "x"}', kept=["unreadable"]),
-    Row(says="signed with a wrong secret", signed={"secrets": [STRANGER]}, counted=("refused", "no_match"), **FORGED),
-    Row(says="signed, but no secret is configured", signed={}, trust=NO_TRUST, counted=("refused", "no_secret"), **FORGED),
-    Row(says="stale", signed={"late": 5 * MINUTES + timedelta(seconds=1)}, counted=("refused", "stale"), **FORGED),
-    Row(says="from the future", signed={"late": -5 * MINUTES - timedelta(seconds=1)}, counted=("refused", "stale"), **FORGED),
-    Row(says="a timestamp of words", headers=stamped("yesterday"), counted=("refused", "bad_timestamp"), **FORGED),
-    Row(says="a negative timestamp", headers=stamped("-5"), counted=("refused", "bad_timestamp"), **FORGED),
-    Row(says="a timestamp of a thousand digits", headers=stamped("9" * 1000), counted=("refused", "bad_timestamp"), **FORGED),
-    Row(says="Arabic digits", headers=stamped("١٧٨١٠٨٠٧٩٤"), counted=("refused", "bad_timestamp"), **FORGED),
-    Row(says="an id header alone", headers={"webhook-id": "m"}, counted=("refused", "missing_header"), **FORGED),
-    Row(
-        says="unsigned, require_signature",
-        trust=trusting(require_signature=True), counted=("refused", "unsigned"), **FORGED,
-    ),
+    Row(says="signed with a wrong secret", signed={"secrets": [STRANGER]}, **refused("no_match")),
+    Row(says="signed, but no secret is configured", signed={}, trust=NO_TRUST, **refused("no_secret")),
+    Row(says="stale", signed={"late": 5 * MINUTES + timedelta(seconds=1)}, **refused("stale")),
+    Row(says="from the future", signed={"late": -5 * MINUTES - timedelta(seconds=1)}, **refused("stale")),
+    Row(says="a timestamp of words", headers=stamped("yesterday"), **refused("bad_timestamp")),
+    Row(says="a negative timestamp", headers=stamped("-5"), **refused("bad_timestamp")),
+    Row(says="a timestamp of a thousand digits", headers=stamped("9" * 1000), **refused("bad_timestamp")),
+    Row(says="Arabic digits", headers=stamped("١٧٨١٠٨٠٧٩٤"), **refused("bad_timestamp")),
+    Row(says="an id header alone", headers={"webhook-id": "m"}, **refused("missing_header")),
+    Row(says="unsigned, require_signature", trust=trusting(require_signature=True), **refused("unsigned")),
     Row(
         says="unsigned with a capability, require_signature",
-        trust=trusting(require_signature=True), path=f"{PATH}/{{capability}}", **FORGED,
+        trust=trusting(require_signature=True), path=f"{PATH}/{{capability}}", **refused(),
     ),
-    Row(says="a made-up capability", path=f"{PATH}/{JOB_ID}.AAAA", counted=("refused", "wrong_capability"), **FORGED),
-    Row(says="a capability that is no id", path=f"{PATH}/x/y.z", counted=("refused", "wrong_capability"), **FORGED),
-    Row(says="an undecodable capability", path=f"{PATH}/{JOB_ID}.%ff%ed%a0%80", **FORGED),
+    Row(says="a made-up capability", path=f"{PATH}/{JOB_ID}.AAAA", **refused("wrong_capability")),
+    Row(says="a capability that is no id", path=f"{PATH}/x/y.z", **refused("wrong_capability")),
+    Row(says="an undecodable capability", path=f"{PATH}/{JOB_ID}.%ff%ed%a0%80", **refused()),
     Row(
         says="a genuine capability of a job that there is not",
         answer=RECEIVED, path=f"{PATH}/{{capability}}", kept=["hint"], counted=("hint", "capability"),
