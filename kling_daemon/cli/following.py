@@ -38,7 +38,7 @@ class Following:
 async def follow(daemon: Daemon, references: Sequence[str], patience: timedelta | None, *, live: bool) -> Following:
     """Wait until each job has come to its end or the patience is over; None waits for as long as it takes.
 
-    live: show a table meanwhile.
+    live: show a table meanwhile, which is gone afterwards: it shows no more than fits on the screen.
     """
     following = Following(references=tuple(dict.fromkeys(references)))
     deadline = inf if patience is None else asyncio.get_running_loop().time() + patience.total_seconds()
@@ -88,7 +88,7 @@ async def _shown(following: Following, *, live: bool) -> AsyncIterator[None]:
         ]
         return rich_table(HEADINGS, rows)
 
-    with Live(get_renderable=table, refresh_per_second=_FRAMES_PER_SECOND):  # type: ignore[arg-type]
+    with Live(get_renderable=table, refresh_per_second=_FRAMES_PER_SECOND, transient=True):  # type: ignore[arg-type]
         yield
 
 

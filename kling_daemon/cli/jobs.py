@@ -74,7 +74,7 @@ def wait_for_jobs(where: Where, *, references: tuple[str, ...], timeout: timedel
     found = following.found()
     if as_json:
         print_json({"items": [job.as_json() for job in found], "next": None})
-    elif not live and found:
+    elif found:
         print_table(HEADINGS, job_lines(found, datetime.now(UTC)))
     for reference, error in following.errors.items():
         click.echo(f"Error: {reference}: {error}", err=True)

@@ -2,7 +2,7 @@ import json
 
 GOOD = '[receiver]\nlisten = "127.0.0.1:0"\n[api]\nlisten = "127.0.0.1:0"\n'
 BAD = """
-[reciever]
+[receivr]
 listen = "127.0.0.1:0"
 [poller]
 interval = 15
@@ -32,7 +32,7 @@ def test_every_mistake_is_reported_at_once_with_its_path(typed, tmp_path):
     path.write_text(BAD)
     result = typed("config", "check", "--config", path)
     assert result.exit_code == 78
-    for key in ("reciever", "poller.interval", "trust.adopt", "handlers.archive.type"):
+    for key in ("receivr", "poller.interval", "trust.adopt", "handlers.archive.type"):
         assert f"  {key}: " in result.stderr
     assert "did you mean 'receiver'" in result.stderr
 
