@@ -30,7 +30,7 @@ test: $(STAMP)  ## Run all tests
 	@$(BIN)/pytest -n auto --dist worksteal
 
 test-integration: $(STAMP) ## Run the tests against real counterparts; says what it skips
-	@$(BIN)/pytest -q -m integration
+	@$(BIN)/pytest -m integration
 
 check: $(STAMP) ## Lint, format, types, layers, dependencies, spelling
 	@$(BIN)/ruff check .
@@ -53,7 +53,7 @@ prove: $(STAMP) ## Run the slow proofs: crashes, stops, versions (SHORT=1 for th
 lock: $(STAMP)  ## Resolve the dependencies anew into requirements.lock
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-package kling-daemon \
-		--no-sources --upgrade --group pyproject.toml:dev -o requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
+		--upgrade --group pyproject.toml:dev -o requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 
 clean:          ## Remove what the verbs made
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

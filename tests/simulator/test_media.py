@@ -58,6 +58,7 @@ def test_a_png_is_whole_chunks_and_holds_every_row(size):
     assert len(found[b"PLTE"]) == 64 * 3
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("size", SIZES)
