@@ -7,11 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import inf
+from typing import TYPE_CHECKING
 
 from kling_daemon.cli.job_views import HEADINGS, job_line
 from kling_daemon.cli.output import rich_table
 from kling_daemon.client import Daemon, DaemonError, DaemonUnreachableError
 from kling_daemon.client.models import JobModel
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 GRACE = timedelta(minutes=1)
 """How long a daemon that has answered before may be away: it may be restarting."""
@@ -80,7 +84,7 @@ async def _shown(following: Following, *, live: bool) -> AsyncIterator[None]:
         return
     from rich.live import Live
 
-    def table() -> object:
+    def table() -> "Table":
         now = datetime.now(UTC)
         rows = [
             job_line(following.jobs[reference], now) if reference in following.jobs else (reference, *[""] * 5)
@@ -88,7 +92,7 @@ async def _shown(following: Following, *, live: bool) -> AsyncIterator[None]:
         ]
         return rich_table(HEADINGS, rows)
 
-    with Live(get_renderable=table, refresh_per_second=_FRAMES_PER_SECOND, transient=True):  # type: ignore[arg-type]
+    with Live(get_renderable=table, refresh_per_second=_FRAMES_PER_SECOND, transient=True):
         yield
 
 
