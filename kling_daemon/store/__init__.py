@@ -1,5 +1,6 @@
 """The store: SQLite, known to nobody else; one writer that commits in groups, and readers that page."""
 
+from kling_daemon.store.connection import DATABASE
 from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
 from kling_daemon.store.fanout import Registration
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
@@ -9,6 +10,7 @@ from kling_daemon.store.store import Store
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionState
 
 __all__ = [
+    "DATABASE",
     "AmbiguousReferenceError",
     "CallbackRow",
     "DeliveryRow",

@@ -1,5 +1,6 @@
 """Opens the database: one connection that writes, others that can only read."""
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -63,23 +64,32 @@ async def open_writer(path: Path) -> AsyncIterator[WriterConnection]:
     if sqlite3.sqlite_version_info < _FLOOR:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.40 or newer is needed")
 
+    try:
+        # Before aiosqlite sees it: a connection that cannot even be made leaves a thread behind that fails noisily.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"the database {path} cannot be opened: {error.strerror}") from error
+
     def connect() -> sqlite3.Connection:
-        path.touch(mode=0o600)
-        db = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-        db.execute("PRAGMA journal_mode = WAL")
-        # FULL: an answered callback must survive a power cut, and in WAL mode NORMAL does not sync each commit.
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = OFF")
-        db.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
-        db.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
-        return db
+        return sqlite3.connect(path, isolation_level=None, cached_statements=256)
 
     writer = WriterConnection(connect, iter_chunk_size=64)
     try:
         async with writer:
+            await writer.run(lambda: _set_up(writer.raw))
             yield writer
     except sqlite3.DatabaseError as error:
         raise StoreError(f"the database {path} cannot be used: {error}") from error
+
+
+def _set_up(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    # FULL: an answered callback must survive a power cut, and in WAL mode NORMAL does not sync each commit.
+    db.execute("PRAGMA synchronous = FULL")
+    # The one writer makes every reference itself, in the same transaction as what it refers to.
+    db.execute("PRAGMA foreign_keys = OFF")
+    db.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
+    db.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
 
 
 @asynccontextmanager

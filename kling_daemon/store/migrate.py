@@ -1,6 +1,7 @@
 """Brings a database to the schema that this version knows, one numbered step after the other."""
 
 import sqlite3
+from collections.abc import Sequence
 from importlib.resources import files
 
 from kling_daemon.store.errors import StoreError
@@ -19,13 +20,15 @@ def migrations() -> list[tuple[int, str]]:
     return found
 
 
-def migrate(db: sqlite3.Connection) -> None:
+def migrate(db: sqlite3.Connection, steps: Sequence[tuple[int, str]] | None = None) -> None:
     """Apply what is missing, each step with its number in one transaction, so that a crash leaves whole steps.
+
+    steps: all there are; this version's own unless a test brings others.
 
     Raises StoreError for a database of a newer version: going back could lose what it has learnt.
     """
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    steps = migrations()
+    steps = migrations() if steps is None else steps
     if version > len(steps):
         raise StoreError(
             f"the database has schema {version}, this kling-daemon knows {len(steps)}: "

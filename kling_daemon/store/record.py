@@ -71,6 +71,7 @@ class Recorder:
         sequences: Sequences,
         fanout: Fanout,
         cache: EventCache,
+        hint_limit: int,
     ) -> None:
         """Take what it shares with the other operations of the one writer."""
         self._account = account
@@ -80,6 +81,7 @@ class Recorder:
         self._sequences = sequences
         self._fanout = fanout
         self._cache = cache
+        self._hint_limit = hint_limit
         columns = ", ".join(JOB_COLUMNS)
         assignments = ", ".join(f"{column} = excluded.{column}" for column in JOB_COLUMNS[2:])
         statements = Statements("record")
@@ -292,7 +294,7 @@ class Recorder:
         self._fanout.deliver(db, now, group.happened)
         for seq, _, event in group.happened:
             self._cache.put(seq, event)
-        return db.execute(self._sql["evict_hints"], (HINT_LIMIT,)).rowcount if group.hints else 0
+        return db.execute(self._sql["evict_hints"], (self._hint_limit,)).rowcount if group.hints else 0
 
 
 def _effect(before: Job, change: Change) -> Effect:

@@ -24,7 +24,7 @@ from kling_daemon.store.news import News, Recorded
 from kling_daemon.store.notices import NoticeDesk
 from kling_daemon.store.polls import PollDesk, Unanswered
 from kling_daemon.store.reader import Reader
-from kling_daemon.store.record import Recorder
+from kling_daemon.store.record import HINT_LIMIT, Recorder
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionDesk
@@ -73,11 +73,12 @@ class Store:
         account: str = "default",
         policy: PollPolicy | None = None,
         random: Random | None = None,
+        hint_limit: int = HINT_LIMIT,
         on_commit: Callable[[int, float], None] = lambda _units, _seconds: None,
     ) -> AsyncIterator[Self]:
         """Lock the directory, bring the schema up to date, void the leases of earlier runs, and write until the end.
 
-        on_commit: told of each commit's units and seconds.
+        hint_limit: how many hints without weight wait at most. on_commit: told of each commit's units and seconds.
 
         Raises StoreLockedError when another daemon holds the directory, StoreError when the database cannot be used.
         """
@@ -100,6 +101,7 @@ class Store:
                         sequences=sequences,
                         fanout=fanout,
                         cache=cache,
+                        hint_limit=hint_limit,
                     )
                     return {
                         "recorder": recorder,

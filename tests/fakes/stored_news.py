@@ -1,0 +1,50 @@
+"""Makes news for tests of the store, and opens stores to take it."""
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from kling_daemon.jobs import Generation, JobState
+from kling_daemon.reports import Report, Source
+from kling_daemon.store import News, RawCallback, Store
+from kling_daemon.testing.clock import START, ManualClock
+
+ALL_EVENTS = frozenset({"job.status_changed", "job.completed", "job.failed"})
+
+
+def report(task_id="t1", state=JobState.SUCCEEDED, **changes):
+    made = Report(
+        task_id=task_id,
+        external_id=None,
+        generation=Generation.NEW,
+        state=state,
+        reason=None,
+        message="",
+        outputs=(),
+        cost=(),
+        created_at=None,
+        updated_at=START,
+        received_at=START,
+        source=Source.CALLBACK,
+    )
+    return replace(made, **changes)
+
+
+def callback(body=b'{"id": "t1"}', **changes):
+    made = RawCallback(webhook_id="", body=body, headers=b"", verdict="believed", secret="main", received_at=START)
+    return replace(made, **changes)
+
+
+def news(task_id="t1", state=JobState.SUCCEEDED, **changes):
+    return News(report=report(task_id, state, **changes), adopt=True)
+
+
+@asynccontextmanager
+async def opened(directory, **options):
+    options.setdefault("clock", ManualClock())
+    async with Store.open(directory, **options) as store:
+        yield store
+
+
+async def all_of(read, **parameters):
+    """Read every page of something."""
+    return await read(limit=10_000, **parameters)
