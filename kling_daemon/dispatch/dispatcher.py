@@ -16,11 +16,11 @@ from kling_daemon.contexts import HandlerContext, HttpClient, Submit
 from kling_daemon.deliveries import Delivery, RetryPolicy
 from kling_daemon.dispatch.keeper import REOPENING, Keeper
 from kling_daemon.dispatch.lane import IDLE, UNWILLING, Lane
-from kling_daemon.dispatch.notice_board import NoticeBoard
 from kling_daemon.dispatch.settler import Observe, Settler
 from kling_daemon.dispatch.status import HandlerStatus
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.store import Registration, Store
+from kling_daemon.tracking import NoticeBoard
 
 
 def observe_nothing(_handler: str, _outcome: str, _seconds: float, /) -> None:
@@ -37,6 +37,7 @@ class Dispatcher:
         handlers: Sequence[ConfiguredHandler],
         *,
         clock: Clock,
+        board: NoticeBoard,
         data_dir: Path,
         http: HttpClient,
         submit_for: Callable[[Delivery], Submit],
@@ -48,9 +49,10 @@ class Dispatcher:
     ) -> None:
         """Take the handlers, and what they are given.
 
-        data_dir: each handler gets a private directory of its name below it. submit_for: makes what a handler submits
-        follow-up jobs with. stop_timeout: how long attempts may go on once it is time to stop. observe: told of each
-        attempt, for the metrics. random: from 0 to 1, spreads retries. idle: how long a lane rests when no bell rings.
+        board: where the operator is told what is wrong with them. data_dir: each handler gets a private directory of
+        its name below it. submit_for: makes what a handler submits follow-up jobs with. stop_timeout: how long attempts
+        may go on once it is time to stop. observe: told of each attempt, for the metrics. random: from 0 to 1, spreads
+        retries. idle: how long a lane rests when no bell rings.
         """
         self._store = store
         self._bus = bus
@@ -65,7 +67,7 @@ class Dispatcher:
         self._idle = idle
         self._reopening = reopening
         self._stopping = asyncio.Event()
-        self._board = NoticeBoard(store, bus, clock)
+        self._board = board
         self._lanes: dict[str, Lane] = {}
         self._keepers: dict[str, Keeper] = {}
         for handler in self._handlers:

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from kling_daemon.contexts import HandlerContext
 from kling_daemon.deliveries import RetryPolicy
-from kling_daemon.dispatch.notice_board import NoticeBoard
 from kling_daemon.dispatch.status import Openness
 from kling_daemon.dispatch.wording import describe
 from kling_daemon.events import NoticeKind
 from kling_daemon.handlers import ConfiguredHandler, Invoke
+from kling_daemon.tracking import NoticeBoard
 
 REOPENING = RetryPolicy(backoff_min=timedelta(seconds=1), backoff_max=timedelta(minutes=5))
 """How long to wait before a handler that could not be opened is tried again."""

@@ -8,11 +8,11 @@ from kling_daemon.clock import Clock
 from kling_daemon.contexts import Log
 from kling_daemon.deliveries import Delivery, DeliveryState, Outcome, RetryPolicy, Settlement, settle
 from kling_daemon.dispatch.attempt_log import AttemptLog
-from kling_daemon.dispatch.notice_board import NoticeBoard
 from kling_daemon.dispatch.wording import describe
 from kling_daemon.events import Notice, NoticeKind
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.store import Store
+from kling_daemon.tracking import NoticeBoard
 
 Observe = Callable[[str, str, float], None]
 """Told of each attempt: the handler, the outcome's word, and how many seconds it took."""

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
@@ -25,6 +27,14 @@ _RETRY_MIN = timedelta(seconds=1)
 _RETRY_MAX = timedelta(minutes=1)
 
 
+class Counters(Protocol):
+    """What the poller counts; filled by the telemetry."""
+
+    def polls(self, outcome: str, count: int = 1) -> None:
+        """Count jobs that Kling was asked about: `answered`, `unknown`, `unreadable` or `failed`."""
+        ...
+
+
 class Poller:
     """Asks Kling about jobs that are due.
 
@@ -40,121 +50,163 @@ class Poller:
         client: KlingClient,
         health: KlingHealth,
         clock: Clock,
+        counters: Counters,
         adopt: bool,
         hint_queries_per_minute: float,
     ) -> None:
-        """Take whom to ask, whom to tell, and how often hints without weight may cost a query."""
+        """Take whom to ask, whom to tell, and how often hints without weight may cost a query.
+
+        adopt: whether a task that a hint named and Kling knows is tracked from then on.
+        """
         self._store = store
         self._tracker = tracker
         self._client = client
         self._health = health
         self._clock = clock
+        self._counters = counters
         self._adopt = adopt
-        self._hint_pause = timedelta(minutes=1) / hint_queries_per_minute
-        self._next_hint_query = clock.now()
+        self._hint_pause = 60 / hint_queries_per_minute
+        # By the clock that never jumps: a wall clock that is set back must not silence hints for so long.
+        self._next_hint_query = clock.monotonic()
         self._failures = 0
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Poll until stopped."""
         while not self._stopping.is_set():
+            # Before the step: cleared after it, a ring that came meanwhile would be lost.
             self._tracker.polls_changed.clear()
             try:
-                pause = await self._pause(healthy=await self.step())
+                pause = await self.step()
             except StoreUnavailableError as error:
                 log.error("polls could not be stored", error=str(error))  # noqa: TRY400 - the words say why
-                pause = _RETRY_MAX
-            # While Kling fails, news must not hurry us.
+                self._failures += 1
+                pause = self._back_off()
+            # While Kling or the store fails, news must not hurry us.
             bell = self._stopping if self._failures else self._tracker.polls_changed
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(pause.total_seconds()):
                     await bell.wait()
-            except TimeoutError:
-                continue
 
     def stop(self) -> None:
         """Let `run` return when what was asked has been answered and recorded."""
         self._stopping.set()
         self._tracker.polls_changed.set()
 
-    async def step(self) -> bool:
-        """Ask about one batch of due jobs and, when it is their time, hints; True when Kling answered all."""
-        now = self._clock.now()
-        errors = await self._poll(await self._store.read.due_polls(now, BATCH))
-        if not errors and now >= self._next_hint_query:
-            errors = await self._follow_hints(now)
-        for error in errors[:1]:
-            log.warning("kling could not be asked", kind=error.kind.value, error=str(error))
-            await self._health.failed(error)
-        self._failures = self._failures + 1 if errors else 0
-        return not errors
+    async def step(self) -> timedelta:
+        """Ask about one batch of due jobs and, when it is their time, hints; return after how long to look again."""
+        trouble = await self._poll(await self._store.read.due_polls(self._clock.now(), BATCH))
+        if trouble is None and self._clock.monotonic() >= self._next_hint_query:
+            trouble = await self._follow_hints()
+        if trouble is not None:
+            log.warning("kling could not be asked", kind=trouble.kind.value, error=str(trouble))
+            await self._health.failed(trouble)
+            self._failures += 1
+            return self._back_off()
+        self._failures = 0
+        return await self._pause()
 
-    async def _pause(self, *, healthy: bool) -> timedelta:
-        if not healthy:
-            return min(_RETRY_MIN * (1 << min(self._failures - 1, 10)), _RETRY_MAX)
-        now = self._clock.now()
+    def _back_off(self) -> timedelta:
+        return min(_RETRY_MIN * (1 << min(self._failures - 1, 10)), _RETRY_MAX)
+
+    async def _pause(self) -> timedelta:
         due = await self._store.read.next_poll_due()
-        waits = [_IDLE, due - now if due is not None else _IDLE]
+        pause = _IDLE if due is None else min(due - self._clock.now(), _IDLE)
         if await self._store.read.hints(1):
-            waits.append(self._next_hint_query - now)
-        return max(min(waits), timedelta(0))
+            pause = min(pause, timedelta(seconds=self._next_hint_query - self._clock.monotonic()))
+        return max(pause, timedelta(0))
 
-    async def _poll(self, due: Sequence[StoredJob]) -> Sequence[KlingError]:
-        if not due:
-            return ()
+    async def _poll(self, due: Sequence[StoredJob]) -> KlingError | None:
+        """Ask about jobs and record what Kling says; return why none more can be asked at the moment, if so."""
         by_task = {stored.job.task_id: stored for stored in due if stored.job.task_id is not None}
+        if not by_task:
+            return None
         answers = await self._client.query(list(by_task))
+        trouble = _first_trouble(answers.errors)
         await self._record([(by_task[report.task_id or ""], report) for report in answers.reports])
-        unknown = [stored for task_id, stored in by_task.items() if task_id in answers.unknown_ids]
-        errors = [*answers.errors, *await self._ask_one_by_one(unknown)]
-        # An entry that nobody can read must not be asked for again and again without a pause.
-        illegible = [] if errors else [by_task[task_id] for task_id in answers.unanswered_ids]
-        await self._store.poll_unanswered(illegible)
-        if answers.reports or not errors:
+        if answers.reports or trouble is None:
             await self._health.answered()
-        return errors
+        unknown = [by_task[task_id] for task_id in answers.unknown_ids]
+        await self._put_off_strangers([stored for stored in unknown if not _has_own_query(stored)])
+        unanswered = [by_task[task_id] for task_id in answers.unanswered_ids]
+        if trouble is not None:
+            self._counters.polls("failed", len(unanswered))
+            return trouble
+        # What Kling will not answer, or nobody can read, must not be asked for again and again without a pause.
+        await self._put_off(unanswered, "unreadable")
+        return await self._ask_one_by_one([stored for stored in unknown if _has_own_query(stored)])
 
-    async def _ask_one_by_one(self, unknown: Sequence[StoredJob]) -> list[KlingError]:
-        """Ask for legacy jobs that `GET /tasks` does not know at the path that made them; the others wait."""
-        errors: list[KlingError] = []
-        unanswered = []
+    async def _put_off_strangers(self, strangers: Sequence[StoredJob]) -> None:
+        """Put off jobs that Kling does not know. However often that happens, it ends none of them."""
+        if strangers:
+            log.warning("kling does not know jobs", jobs=len(strangers), first_job_id=strangers[0].job.id)
+            await self._put_off(strangers, "unknown")
+
+    async def _ask_one_by_one(self, unknown: Sequence[StoredJob]) -> KlingError | None:
+        """Ask for legacy jobs that `GET /tasks` does not know at the path that made them; what is left stays due."""
         for stored in unknown:
             job = stored.job
-            if job.generation is not Generation.LEGACY or job.endpoint is None or job.task_id is None:
-                unanswered.append(stored)
-                continue
             try:
-                report = await self._client.query_one(job.endpoint, job.task_id)
+                report = await self._client.query_one(job.endpoint or "", job.task_id or "")
             except KlingError as error:
-                errors.append(error)
+                if _is_trouble(error):
+                    self._counters.polls("failed")
+                    return error
+                log.warning("kling refuses to be asked for a job", job_id=job.id, error=str(error))
+                await self._put_off([stored], "unreadable")
                 continue
-            if report is None:
-                unanswered.append(stored)
-            else:
+            if report is not None:
                 await self._record([(stored, report)])
-        if unanswered:
-            log.warning("kling does not know jobs", jobs=len(unanswered), first_job_id=unanswered[0].job.id)
-            await self._store.poll_unanswered(unanswered)
-        return errors
+            else:
+                await self._put_off_strangers([stored])
+        return None
+
+    async def _put_off(self, jobs: Sequence[StoredJob], outcome: str) -> None:
+        self._counters.polls(outcome, len(jobs))
+        await self._store.poll_unanswered(jobs)
 
     async def _record(self, answers: Sequence[tuple[StoredJob, Report]]) -> None:
         """Record what Kling answered; an end found without being prompted is a callback that did not come."""
-        await self._tracker.record_all([
-            News(
-                report=replace(report, callback_missed=stored.callback_expected and not stored.prompted),
-                job_id=stored.job.id,
-            )
-            for stored, report in answers
-        ])  # fmt: skip
+        self._counters.polls("answered", len(answers))
+        await self._tracker.record_all(
+            [
+                News(
+                    report=replace(report, callback_missed=stored.callback_expected and not stored.prompted),
+                    job_id=stored.job.id,
+                )
+                for stored, report in answers
+            ]
+        )
 
-    async def _follow_hints(self, now: datetime) -> Sequence[KlingError]:
-        """Ask about one batch of task ids that somebody named without proof; what Kling knows is tracked."""
+    async def _follow_hints(self) -> KlingError | None:
+        """Ask about one batch of task ids that somebody named without proof; what Kling knows is recorded.
+
+        Hints are forgotten once Kling was there to be asked, whatever it said: who sends them must not be able to have
+        it asked for ever.
+        """
         hinted = await self._store.read.hints(MAX_IDS)
         if not hinted:
-            return ()
-        self._next_hint_query = now + self._hint_pause
+            return None
+        self._next_hint_query = self._clock.monotonic() + self._hint_pause
         answers = await self._client.query(hinted)
         await self._tracker.record_all([News(report=report, adopt=self._adopt) for report in answers.reports])
-        if not answers.errors:
+        trouble = _first_trouble(answers.errors)
+        if trouble is None:
+            await self._health.answered()
             await self._store.drop_hints(hinted)
-        return answers.errors
+        return trouble
+
+
+def _has_own_query(stored: StoredJob) -> bool:
+    """True for a job that can be asked for at the path that made it."""
+    job = stored.job
+    return job.generation is Generation.LEGACY and job.endpoint is not None
+
+
+def _is_trouble(error: KlingError) -> bool:
+    """True when an error says that Kling cannot be asked at the moment; else it is about what was asked for."""
+    return error.kind.is_retryable_read or error.kind.refuses_us
+
+
+def _first_trouble(errors: Sequence[KlingError]) -> KlingError | None:
+    return next((error for error in errors if _is_trouble(error)), None)

@@ -30,11 +30,17 @@ class StopSignal:
         """Not asked to stop yet."""
         self._limit = limit
         self._asked = asyncio.Event()
+        self._signalled = False
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Listen to the signals for as long as the context lasts; afterwards any of them ends the process at once."""
+        """Listen to the signals for as long as the context lasts.
+
+        After a stop by signal the process is about to exit, and another signal still ends it at once. After any other
+        end the signals mean what they meant before.
+        """
         loop = asyncio.get_running_loop()
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._take, number)
         try:
@@ -42,11 +48,10 @@ class StopSignal:
         finally:
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
-                if self._asked.is_set():
-                    signal.signal(number, _exit_at_once)
+                signal.signal(number, _exit_at_once if self._signalled else before[number] or signal.SIG_DFL)
 
     def ask(self) -> None:
-        """Ask for the stop from within the program."""
+        """Ask for the stop from within the program, which then sees to it that it ends."""
         self._asked.set()
 
     async def wait(self) -> None:
@@ -54,8 +59,9 @@ class StopSignal:
         await self._asked.wait()
 
     def _take(self, number: signal.Signals) -> None:
-        if self._asked.is_set():
+        if self._signalled:
             _exit_at_once(number, None)
+        self._signalled = True
         log.info("stopping", signal=signal.Signals(number).name)
         timer = threading.Timer(self._limit.total_seconds(), _give_up, (self._limit,))
         timer.daemon = True

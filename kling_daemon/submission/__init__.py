@@ -1,7 +1,9 @@
 """Brings jobs to Kling: the intent on disk first, nothing paid twice."""
 
 from kling_daemon.submission.follow_ups import submit_for
+from kling_daemon.submission.intake import Intake
+from kling_daemon.submission.orders import SubmitRefusedError
 from kling_daemon.submission.spool import Spool
-from kling_daemon.submission.submitter import SubmitRefusedError, Submitter
+from kling_daemon.submission.submitter import Submitter
 
-__all__ = ["Spool", "SubmitRefusedError", "Submitter", "submit_for"]
+__all__ = ["Intake", "Spool", "SubmitRefusedError", "Submitter", "submit_for"]

@@ -9,7 +9,7 @@ from kling_daemon.jobs import Job, derived_id
 
 
 class Accept(Protocol):
-    """Takes a job that is to be created, as `Submitter.accept` does."""
+    """Takes a job that is to be created, as `Intake.accept` does."""
 
     async def __call__(
         self, path: str, body: Mapping[str, Any], *, tags: Mapping[str, str] | None, job_id: str | None

@@ -1,33 +1,35 @@
-"""Creates jobs at Kling: stores the intent, sends it once, and looks up what got no clear answer."""
+"""Sends stored creates to Kling, each once, and looks up what got no clear answer."""
 
 import asyncio
-import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 import structlog
 
 from kling_daemon.clock import Clock
-from kling_daemon.jobs import FailureReason, Job, JobState, Origin, new_id
+from kling_daemon.jobs import FailureReason, Job, JobState
 from kling_daemon.kling.client import KlingClient
-from kling_daemon.kling.endpoints import endpoint_of, field_of, model_of, with_field
+from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.kling.errors import ErrorKind, KlingError
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import (
     Effect,
-    Intent,
     News,
     Postponement,
+    Recorded,
     Store,
     StoreUnavailableError,
     Submission,
     SubmissionState,
 )
 from kling_daemon.submission.spool import Spool
-from kling_daemon.tracking import Capabilities, KlingHealth, Tracker
+from kling_daemon.tracking import KlingHealth, Tracker
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 PARALLEL = 8
 """How many creates are on the wire at a time."""
@@ -38,196 +40,123 @@ _BACKOFF_MIN = timedelta(seconds=1)
 _BACKOFF_MAX = timedelta(minutes=1)
 _CONCURRENCY_MAX = timedelta(seconds=5)
 """The longest pause for a free slot: slots free up within seconds on a busy account."""
-_MAX_PATH = 256
-_UNCONFIRMED = "the create got no clear answer, this endpoint offers no look-up, and it is not sent twice"
-
-
-class SubmitRefusedError(Exception):
-    """The daemon does not take this submission; nothing was stored or sent. The message says why."""
+_SWEEP_AFTER = 100
+"""So many settled creates leave bodies behind before the spool is swept while there is more to send."""
+_NO_LOOK_UP = frozenset({ErrorKind.NO_SUCH_RESOURCE, ErrorKind.BAD_REQUEST})
+"""A look-up that ends so will never be answered."""
+_UNCONFIRMED = "the create got no clear answer, nobody can be asked whether the task exists, and it is not sent twice"
+_BODY_GONE = "the request body is gone from the spool; nothing was sent"
 
 
 class Submitter:
     """Brings stored intents to Kling.
 
-    A job's id is also its external id at Kling, unless the caller gave one, so that after a crash, a time-out or a
-    lost answer the task can be found; only when Kling says that there is none is the same body sent again. A second
-    create with the same external id is refused by Kling and not billed.
+    Only when Kling says that it has no task of our external id is a body sent again; a second create with the same
+    external id is refused by Kling and not billed. What is on the wire at a crash, or when a stop takes too long, is
+    looked up at the next start.
     """
 
     def __init__(
-        self,
-        *,
-        store: Store,
-        tracker: Tracker,
-        client: KlingClient,
-        health: KlingHealth,
-        spool: Spool,
-        capabilities: Capabilities,
-        clock: Clock,
-        callback_url: str | None,
-        account: str = "default",
+        self, *, store: Store, tracker: Tracker, client: KlingClient, health: KlingHealth, spool: Spool, clock: Clock
     ) -> None:
-        """Take the parts. callback_url: where Kling reaches the receiver's callback path; None where it cannot."""
+        """Take the parts."""
         self._store = store
         self._tracker = tracker
         self._client = client
         self._health = health
         self._spool = spool
-        self._capabilities = capabilities
         self._clock = clock
-        self._callback_url = callback_url
-        self._account = account
         self._bell = asyncio.Event()
-        # A body is swept from the spool only while none is on its way between spool and store.
-        self._accepting = asyncio.Lock()
-        self._stopping = False
-
-    async def accept(
-        self,
-        path: str,
-        body: Mapping[str, Any],
-        *,
-        tags: Mapping[str, str] | None = None,
-        external_id: str | None = None,
-        job_id: str | None = None,
-    ) -> Job:
-        """Store the intent to create a job and return it; Kling is asked right afterwards.
-
-        path: the create path, such as `/text-to-video/kling-3.0`. body: what Kling documents for it; a callback URL
-        or external id of the caller's own is kept. job_id: makes the call repeatable: a job that has it already is
-        returned as it stands. Raises SubmitRefusedError, or StoreUnavailableError, and then nothing is left behind.
-        """
-        endpoint = endpoint_of(_checked(path))
-        if job_id is not None and (known := await self._store.read.job(job_id)) is not None:
-            return known
-        now = self._clock.now()
-        job_id = job_id or new_id(now)
-        external_id = external_id or field_of(body, endpoint.external_id_field)
-        if external_id is not None:
-            await self._refuse_duplicate(external_id)
-        elif endpoint.has_external_id:
-            external_id = job_id
-        if external_id is not None:
-            body = with_field(body, endpoint.external_id_field, external_id)
-        elsewhere = field_of(body, endpoint.callback_field) is not None
-        expected = self._callback_url is not None and not elsewhere
-        if expected:
-            url = f"{self._callback_url}/{self._capabilities.issue(job_id)}"
-            body = with_field(body, endpoint.callback_field, url)
-        job = Job(
-            id=job_id,
-            task_id=None,
-            external_id=external_id,
-            account=self._account,
-            generation=endpoint.generation,
-            endpoint=path,
-            model=model_of(path, body),
-            state=JobState.QUEUED,
-            reason=None,
-            message="",
-            outputs=(),
-            cost=(),
-            tags=dict(tags or {}),
-            origin=Origin.SUBMITTED,
-            created_at=now,
-            submitted_at=None,
-            updated_at=now,
-            finished_at=None,
-            contradicted=False,
-            callback_missed=False,
-        )
-        try:
-            raw = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise SubmitRefusedError(f"the body cannot be sent as JSON: {error}") from error
-        async with self._accepting:
-            digest = await self._spool.put(raw)
-            intent = Intent(job=job, path=path, digest=digest, callback_expected=expected)
-            recorded = await self._store.make_job(intent)
-        self._tracker.tell(News(), recorded)
-        self._bell.set()
-        return recorded.job or job
+        self._stopping = asyncio.Event()
+        self._on_the_wire = 0
+        self._settled = 0
 
     async def run(self) -> None:
-        """Send what is due until stopped; what is on the wire when it is cancelled is looked up at the next start."""
-        await self._sweep()
-        while not self._stopping:
-            self._bell.clear()
-            try:
-                if await self.step():
-                    continue
-                pause = await self._pause()
-            except StoreUnavailableError as error:
-                log.error("submissions could not be stored", error=str(error))  # noqa: TRY400 - the words say why
-                pause = _IDLE
-            try:
-                async with asyncio.timeout(pause.total_seconds()):
-                    await self._bell.wait()
-            except TimeoutError:
-                continue
+        """Send what is due until stopped; returns when what is on the wire has been answered."""
+        async with asyncio.TaskGroup() as creates:
+            while not self._stopping.is_set():
+                # Before the step: cleared after it, a ring that came meanwhile would be lost.
+                self._bell.clear()
+                try:
+                    pause = await self.step(creates)
+                except StoreUnavailableError as error:
+                    log.error("submissions could not be taken up", error=str(error))  # noqa: TRY400 - the words say why
+                    pause = _BACKOFF_MIN
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause.total_seconds()):
+                        await self._bell.wait()
+
+    def wake(self) -> None:
+        """Have the store looked into at once: something may be due."""
+        self._bell.set()
 
     def stop(self) -> None:
         """Let `run` return when what is on the wire has been answered."""
-        self._stopping = True
+        self._stopping.set()
         self._bell.set()
 
-    async def step(self) -> bool:
-        """Send one batch of due creates; True when there was one."""
-        submissions = await self._store.claim_submissions(PARALLEL)
-        async with asyncio.TaskGroup() as group:
-            for submission in submissions:
-                group.create_task(self._submit(submission), name=f"submit {submission.job.id}")
-        if submissions:
-            await self._sweep()
-        return bool(submissions)
-
-    async def _sweep(self) -> None:
-        async with self._accepting:
-            await self._spool.keep_only(await self._store.read.digests_in_use())
-
-    async def _pause(self) -> timedelta:
+    async def step(self, creates: asyncio.TaskGroup) -> timedelta:
+        """Send what is due and has a place; return after how long to look again unless the bell rings."""
+        places = PARALLEL - self._on_the_wire
+        if not places:
+            return _IDLE
+        submissions = await self._store.claim_submissions(places)
+        for submission in submissions:
+            self._on_the_wire += 1
+            creates.create_task(self._submit(submission), name=f"submit {submission.job.id}")
+        if len(submissions) == places:
+            return _IDLE
+        if self._settled and (not self._on_the_wire or self._settled >= _SWEEP_AFTER):
+            self._settled = 0
+            await self.sweep()
         due = await self._store.read.next_submission_due()
         return _IDLE if due is None else max(min(due - self._clock.now(), _IDLE), timedelta(0))
 
-    async def _refuse_duplicate(self, external_id: str) -> None:
-        other = await self._store.read.job(external_id)
-        if other is not None:
-            raise SubmitRefusedError(f"the external id {external_id!r} is already that of job {other.id}")
+    async def sweep(self) -> None:
+        """Delete the bodies that will not be sent any more."""
+        await self._spool.sweep(self._store.read.digests_in_use)
 
     async def _submit(self, submission: Submission) -> None:
         """Bring one create as far as it goes now. A crash anywhere in here leaves it to be looked up."""
-        job = submission.job
-        with structlog.contextvars.bound_contextvars(job_id=job.id):
-            doubtful = submission.was is SubmissionState.AMBIGUOUS
-            if doubtful and job.external_id is None:
-                # Nobody can be asked whether it exists, and sending it again might pay twice.
-                await self._fail(job, FailureReason.UNCONFIRMED, _UNCONFIRMED)
-                return
+        with structlog.contextvars.bound_contextvars(job_id=submission.job.id):
             try:
-                report = await self._look_up(submission) if doubtful else None
-                if report is None:
-                    doubtful = False  # Kling says clearly that there is no such task
-                    report = await self._client.create(submission.path, await self._spool.get(submission.digest))
-            except KlingError as error:
-                log.warning("create failed", kind=error.kind.value, error=str(error), tries=submission.tries)
-                await self._health.failed(error)
-                await self._settle_error(submission, error, doubtful=doubtful)
-            except FileNotFoundError:
-                await self._fail(
-                    job, FailureReason.REJECTED, "the request body is gone from the spool; nothing was sent"
-                )
-            else:
-                await self._health.created()
-                await self._confirm(job, report)
+                await self._bring(submission)
+            except StoreUnavailableError as error:
+                # Only when stopping: until then, what Kling said is offered to the store again and again.
+                log.warning("left to be looked up", error=str(error))
+            finally:
+                self._on_the_wire -= 1
+                self._bell.set()
 
-    async def _look_up(self, submission: Submission) -> Report | None:
+    async def _bring(self, submission: Submission) -> None:
         job = submission.job
-        if job.external_id is None:
-            return None
-        return await self._client.look_up(submission.path, job.external_id)
+        doubtful = submission.was is SubmissionState.AMBIGUOUS
+        if doubtful and not _can_be_looked_up(submission):
+            await self._fail(job, FailureReason.UNCONFIRMED, _UNCONFIRMED)
+            return
+        try:
+            report = await self._client.look_up(submission.path, job.external_id or "") if doubtful else None
+            if report is not None:
+                await self._health.answered()
+            else:
+                doubtful = False  # never sent, or Kling says clearly that there is no such task
+                report = await self._client.create(submission.path, await self._spool.get(submission.digest))
+                await self._health.created()
+        except KlingError as error:
+            log.warning("create failed", kind=error.kind.value, error=str(error), tries=submission.tries)
+            await self._health.failed(error)
+            await self._settle_error(submission, error, doubtful=doubtful)
+        except FileNotFoundError:
+            await self._fail(job, FailureReason.REJECTED, _BODY_GONE)
+        except OSError as error:
+            log.error("body cannot be read", error=error.strerror)  # noqa: TRY400 - the words say why
+            due_at = self._after(submission, _BACKOFF_MAX)
+            await self._postpone(job, SubmissionState.QUEUED, due_at, f"the body cannot be read: {error.strerror}")
+        else:
+            await self._confirm(job, report)
 
     async def _confirm(self, job: Job, report: Report) -> None:
-        recorded = await self._tracker.record(News(report=report, job_id=job.id))
+        recorded = await self._record(News(report=report, job_id=job.id))
         if recorded.effect is Effect.IGNORED:
             message = f"the external id {job.external_id!r} belongs to another task, {report.task_id}"
             await self._fail(job, FailureReason.REJECTED, message)
@@ -237,28 +166,31 @@ class Submitter:
 
         doubtful: it came from the look-up of a create that may have happened, so nothing is known yet.
         """
-        job, kind = submission.job, error.kind
-        if doubtful:
-            await self._postpone(job, SubmissionState.AMBIGUOUS, self._after(submission, _BACKOFF_MAX), error)
+        job, kind, said = submission.job, error.kind, str(error)
+        if doubtful and kind in _NO_LOOK_UP:
+            await self._fail(job, FailureReason.UNCONFIRMED, f"{_UNCONFIRMED}: {said}")
+        elif doubtful:
+            await self._postpone(job, SubmissionState.AMBIGUOUS, self._after(submission, _BACKOFF_MAX), said)
         elif (reason := kind.create_failure) is not None:
-            await self._fail(job, reason, str(error))
-        elif kind.calls_for_look_up and job.external_id is None:
-            await self._fail(job, FailureReason.UNCONFIRMED, f"{_UNCONFIRMED}: {error}")
+            await self._fail(job, reason, said)
+        elif kind.calls_for_look_up and not _can_be_looked_up(submission):
+            await self._fail(job, FailureReason.UNCONFIRMED, f"{_UNCONFIRMED}: {said}")
         elif kind.calls_for_look_up:
             at_once = submission.tries == 1
             due_at = self._clock.now() if at_once else self._after(submission, _BACKOFF_MAX)
-            await self._postpone(job, SubmissionState.AMBIGUOUS, due_at, error)
+            await self._postpone(job, SubmissionState.AMBIGUOUS, due_at, said)
         elif kind.holds_account:
-            await self._postpone(job, SubmissionState.QUEUED, self._clock.now() + _HOLD, error)
+            await self._postpone(job, SubmissionState.QUEUED, self._clock.now() + _HOLD, said)
         else:
             longest = _CONCURRENCY_MAX if kind is ErrorKind.CONCURRENCY else _BACKOFF_MAX
-            await self._postpone(job, SubmissionState.QUEUED, self._after(submission, longest), error)
+            await self._postpone(job, SubmissionState.QUEUED, self._after(submission, longest), said)
 
     def _after(self, submission: Submission, longest: timedelta) -> datetime:
         return self._clock.now() + min(_BACKOFF_MIN * (1 << min(submission.tries - 1, 10)), longest)
 
-    async def _postpone(self, job: Job, state: SubmissionState, due_at: datetime, error: KlingError) -> None:
-        await self._store.postpone_submission(Postponement(job_id=job.id, state=state, due_at=due_at, error=str(error)))
+    async def _postpone(self, job: Job, state: SubmissionState, due_at: datetime, error: str) -> None:
+        postponement = Postponement(job_id=job.id, state=state, due_at=due_at, error=error)
+        await self._insist(lambda: self._store.postpone_submission(postponement))
 
     async def _fail(self, job: Job, reason: FailureReason, message: str) -> None:
         report = Report(
@@ -275,14 +207,31 @@ class Submitter:
             received_at=self._clock.now(),
             source=Source.SUBMISSION,
         )
-        await self._tracker.record(News(report=report, job_id=job.id))
+        await self._record(News(report=report, job_id=job.id))
+
+    async def _record(self, news: News) -> Recorded:
+        recorded = await self._insist(lambda: self._tracker.record(news))
+        self._settled += 1
+        return recorded
+
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Write down what Kling said, again and again while the store fails: it cannot simply be asked once more.
+
+        Raises StoreUnavailableError when it is time to stop; then the next start looks the task up.
+        """
+        pause = _BACKOFF_MIN
+        while True:
+            try:
+                return await write()
+            except StoreUnavailableError as error:
+                if self._stopping.is_set():
+                    raise
+                log.error("submission could not be stored", error=str(error))  # noqa: TRY400 - the words say why
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause.total_seconds()):
+                    await self._stopping.wait()
+            pause = min(pause * 2, _IDLE)
 
 
-def _checked(path: str) -> str:
-    """Return a create path; SubmitRefusedError for what is none."""
-    plain = path.isascii() and path.isprintable() and not any(character in path for character in " ?#%\\")
-    if not path.startswith("/") or not plain or len(path) > _MAX_PATH or ".." in path or "//" in path:
-        raise SubmitRefusedError(
-            f"{path[:80]!r} is no create path of Kling's; give one such as /text-to-video/kling-3.0"
-        )
-    return path
+def _can_be_looked_up(submission: Submission) -> bool:
+    return submission.job.external_id is not None and endpoint_of(submission.path).has_external_id

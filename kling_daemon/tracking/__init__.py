@@ -3,6 +3,7 @@
 from kling_daemon.tracking.capabilities import Capabilities, load_capability_key
 from kling_daemon.tracking.inbox import Answer, Inbox
 from kling_daemon.tracking.kling_health import KlingHealth
+from kling_daemon.tracking.notice_board import NoticeBoard
 from kling_daemon.tracking.tracker import Tracker
 from kling_daemon.tracking.trust import Confirm, Trust, Verdict, VerdictKind
 
@@ -12,6 +13,7 @@ __all__ = [
     "Confirm",
     "Inbox",
     "KlingHealth",
+    "NoticeBoard",
     "Tracker",
     "Trust",
     "Verdict",

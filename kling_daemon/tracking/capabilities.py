@@ -31,7 +31,7 @@ class Capabilities:
         job_id, _, mac = capability.partition(".")
         if not is_job_id(job_id):
             return None
-        genuine = hmac.compare_digest(self._mac(job_id).encode(), mac.encode("utf-8", "surrogateescape"))
+        genuine = hmac.compare_digest(self._mac(job_id).encode(), mac.encode("utf-8", "surrogatepass"))
         return job_id if genuine else None
 
     def _mac(self, job_id: str) -> str:

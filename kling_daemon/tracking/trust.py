@@ -75,6 +75,11 @@ class Trust:
         self._confirm = confirm
         self._tolerance = tolerance
 
+    @property
+    def signed_kind(self) -> VerdictKind:
+        """What a callback is worth that is signed with one of the secrets."""
+        return VerdictKind.HINT if self._confirm is Confirm.ALWAYS else VerdictKind.BELIEVED
+
     def judge(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, path: str, now: datetime) -> Verdict:
         """Judge one callback by its raw header pairs, raw body and path; never raises, whatever the bytes."""
         if path in (self._path, f"{self._path}/"):
@@ -113,7 +118,7 @@ class Trust:
         except SignatureError as error:
             return Verdict(kind=VerdictKind.REFUSED, reason=error.flaw.value)
         return Verdict(
-            kind=VerdictKind.HINT if self._confirm is Confirm.ALWAYS else VerdictKind.BELIEVED,
+            kind=self.signed_kind,
             reason="signature",
             secret=secret.name,
             job_id=job_id,

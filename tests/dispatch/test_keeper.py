@@ -8,8 +8,8 @@ from fakes.dispatching import NoHttp, Witness, configured, until, world
 from kling_daemon.contexts import HandlerContext
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.dispatch.keeper import Keeper
-from kling_daemon.dispatch.notice_board import NoticeBoard
 from kling_daemon.dispatch.status import Openness
+from kling_daemon.tracking import NoticeBoard
 
 MOMENT = timedelta(milliseconds=1)
 

@@ -17,6 +17,7 @@ from kling_daemon.jobs import Generation, JobState
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import DeliveryRow, News, Store
 from kling_daemon.testing.clock import ManualClock
+from kling_daemon.tracking import NoticeBoard
 
 PATIENCE = 20.0
 """How many real seconds a fact may take to come true before a test fails."""
@@ -100,6 +101,7 @@ class World:
     def dispatcher(self, handlers: Sequence[ConfiguredHandler], **settings: Any) -> Dispatcher:
         defaults: dict[str, Any] = {
             "clock": self.clock,
+            "board": NoticeBoard(self.store, self.bus, self.clock),
             "data_dir": self.directory / "handlers",
             "http": NoHttp(),
             "submit_for": lambda _delivery: no_submit,

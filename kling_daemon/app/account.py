@@ -1,0 +1,108 @@
+"""The part of the daemon that speaks to Kling, for one account: creates, polls and what watches over both."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from kling_daemon.app.looping import Loop
+from kling_daemon.app.secrets import api_key
+from kling_daemon.clock import Clock
+from kling_daemon.config import Settings
+from kling_daemon.jobs import Job
+from kling_daemon.kling.client import KlingClient
+from kling_daemon.poller import Poller
+from kling_daemon.store import Store
+from kling_daemon.submission import Intake, Spool, SubmitRefusedError, Submitter
+from kling_daemon.telemetry import Metrics
+from kling_daemon.tracking import Capabilities, KlingHealth, NoticeBoard, Tracker
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What there is to do with a Kling account; without a key nothing is asked and nothing can be submitted."""
+
+    loops: Mapping[str, Loop]
+    intake: Intake | None
+
+    async def submit(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        tags: Mapping[str, str] | None,
+        external_id: str | None = None,
+        job_id: str | None = None,
+    ) -> Job:
+        """Store the intent to create a job, as `Intake.accept` does."""
+        if self.intake is None:
+            raise SubmitRefusedError("no Kling API key is configured; set kling.api_key or KLING_API_KEY")
+        return await self.intake.accept(path, body, tags=tags, external_id=external_id, job_id=job_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What an account shares with the rest of the daemon."""
+
+    store: Store
+    tracker: Tracker
+    board: NoticeBoard
+    capabilities: Capabilities
+    clock: Clock
+    metrics: Metrics
+    on_request: Callable[[str, str], None]
+    """Told of each request to Kling: its kind and its outcome."""
+
+
+@asynccontextmanager
+async def open_account(settings: Settings, parts: Parts) -> AsyncIterator[Account]:
+    """Open the connections to Kling, which are made when they are needed; starting never waits for Kling."""
+    key = api_key(settings)
+    if key is None:
+        log.warning("no kling api key: callbacks are taken, but nothing can be polled, confirmed or submitted")
+        yield Account(loops={}, intake=None)
+        return
+    async with KlingClient(
+        settings.kling.base_url,
+        key,
+        clock=parts.clock,
+        timeout=settings.kling.timeout,
+        max_requests_per_second=settings.kling.max_requests_per_second,
+        on_request=parts.on_request,
+    ) as client:
+        yield await _account(settings, parts, client)
+
+
+async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Account:
+    spool = Spool(settings.store.directory / "spool")
+    health = KlingHealth(parts.board, parts.clock)
+    public_url = settings.receiver.public_url
+    submitter = Submitter(
+        store=parts.store, tracker=parts.tracker, client=client, health=health, spool=spool, clock=parts.clock
+    )
+    # Before anything can arrive: what a crash left half written is told from what is being written by that alone.
+    await submitter.sweep()
+    intake = Intake(
+        store=parts.store,
+        tracker=parts.tracker,
+        spool=spool,
+        capabilities=parts.capabilities,
+        clock=parts.clock,
+        callback_url=f"{public_url}{settings.receiver.path}" if public_url is not None else None,
+        on_accepted=submitter.wake,
+    )
+    poller = Poller(
+        store=parts.store,
+        tracker=parts.tracker,
+        client=client,
+        health=health,
+        clock=parts.clock,
+        counters=parts.metrics,
+        adopt=settings.trust.adopt == "called",
+        hint_queries_per_minute=settings.trust.hint_queries_per_minute,
+    )
+    return Account(loops={"submitter": submitter, "poller": poller}, intake=intake)

@@ -1,0 +1,170 @@
+"""Starts the parts of a daemon in their order, and stops them in the reverse one."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from kling_daemon import __version__
+from kling_daemon.api import ApiServices, build_api, digest, ensure_token, listening
+from kling_daemon.app.account import Parts, open_account
+from kling_daemon.app.looping import looping
+from kling_daemon.app.secrets import credential, webhook_secrets
+from kling_daemon.bus import Bus
+from kling_daemon.clock import Clock, SystemClock
+from kling_daemon.config import Address, Settings
+from kling_daemon.dispatch import Dispatcher
+from kling_daemon.egress import EgressClient
+from kling_daemon.handlers import ConfiguredHandler
+from kling_daemon.jobs import JobState
+from kling_daemon.loader import InstalledPlugin
+from kling_daemon.polling import PollPolicy
+from kling_daemon.receiver import build_receiver
+from kling_daemon.service import StopSignal
+from kling_daemon.store import Store
+from kling_daemon.submission import submit_for
+from kling_daemon.telemetry import Metrics
+from kling_daemon.tracking import Capabilities, Confirm, Inbox, NoticeBoard, Tracker, Trust, load_capability_key
+
+log = structlog.get_logger(__name__)
+
+_LISTENER_SHARE = 0.05
+_KLING_SHARE = 0.25
+_DELIVERY_SHARE = 0.5
+"""How the stop's limit is shared out: each listener's callers, requests to Kling, attempts of handlers.
+
+The rest is for closing: handlers, connections, the store.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where a running daemon listens."""
+
+    receiver: Address
+    api: Address
+
+
+async def run_daemon(
+    settings: Settings,
+    handlers: Sequence[ConfiguredHandler],
+    plugins: Sequence[InstalledPlugin],
+    *,
+    clock: Clock | None = None,
+    bus: Bus | None = None,
+    stop: StopSignal | None = None,
+    ready: Callable[[Addresses], None] = lambda _addresses: None,
+) -> None:
+    """Run a daemon until it is asked to stop, by SIGTERM, SIGINT or through `stop`.
+
+    Raises StoreError, TokenError or ListenError when it cannot start; then nothing runs any more. Once stopped, it
+    returns within `service.stop_timeout`; where a signal asked for it, the process ends otherwise. What was cut off
+    costs no attempt and is taken up at the next start.
+    """
+    stop = stop or StopSignal(settings.service.stop_timeout)
+    with stop.installed():
+        running = _daemon(settings, handlers, plugins, clock=clock or SystemClock(), bus=bus or Bus())
+        async with running as addresses:
+            log.info("ready", version=__version__, receiver=str(addresses.receiver), api=str(addresses.api))
+            ready(addresses)
+            await stop.wait()
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def _daemon(
+    settings: Settings,
+    handlers: Sequence[ConfiguredHandler],
+    plugins: Sequence[InstalledPlugin],
+    *,
+    clock: Clock,
+    bus: Bus,
+) -> AsyncIterator[Addresses]:
+    """Start the parts in the order in which they stand here; they stop in the reverse one."""
+    directory, limit = settings.store.directory, settings.service.stop_timeout
+    metrics, requests = Metrics(version=__version__), Counter[str]()
+
+    def count_request(verb: str, outcome: str) -> None:
+        requests[verb] += 1
+        metrics.kling_request(verb, outcome)
+
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        store = await enter(Store.open(directory, clock=clock, policy=_poll_policy(settings), on_commit=metrics.commit))
+        counts = await store.read.job_counts()
+        metrics.open_jobs({state: count for state, count in counts.items() if not JobState(state).is_terminal})
+        token = ensure_token(directory, credential("api_token"))
+        tracker = Tracker(store, bus, metrics)
+        board = NoticeBoard(store, bus, clock, count=metrics.notice)
+        capabilities = Capabilities(load_capability_key(directory))
+        inbox = Inbox(
+            trust=_trust(settings, capabilities),
+            tracker=tracker,
+            store=store,
+            clock=clock,
+            counters=metrics,
+            adopt=settings.trust.adopt == "called",
+        )
+        parts = Parts(
+            store=store,
+            tracker=tracker,
+            board=board,
+            capabilities=capabilities,
+            clock=clock,
+            metrics=metrics,
+            on_request=count_request,
+        )
+        account = await enter(open_account(settings, parts))
+        http = await enter(EgressClient(allow_http=settings.egress.allow_http, max_size=settings.egress.max_size))
+        dispatcher = Dispatcher(
+            store,
+            bus,
+            handlers,
+            clock=clock,
+            board=board,
+            data_dir=directory / "handlers",
+            http=http,
+            submit_for=partial(submit_for, account.submit),
+            stop_timeout=limit * _DELIVERY_SHARE,
+            observe=metrics.delivery,
+        )
+        await enter(dispatcher.running())
+        await enter(looping(account.loops, limit * _KLING_SHARE))
+        await inbox.read_again()
+        services = ApiServices(
+            store=store,
+            bus=bus,
+            submit=account.submit,
+            wake=dispatcher.wake,
+            handlers=dispatcher.status,
+            plugins=plugins,
+            metrics=metrics.registry,
+            kling_requests=lambda: requests,
+            obstacles=tuple,
+            token_digests=(digest(token),),
+        )
+        answer_limit = limit * _LISTENER_SHARE
+        api = await enter(listening(build_api(services), settings.api.listen, stop_timeout=answer_limit))
+        receiver_app = build_receiver(inbox, path=settings.receiver.path, max_body=settings.receiver.max_body)
+        receiver = await enter(listening(receiver_app, settings.receiver.listen, stop_timeout=answer_limit))
+        yield Addresses(receiver=receiver, api=api)
+
+
+def _poll_policy(settings: Settings) -> PollPolicy:
+    poller = settings.poller
+    return PollPolicy(fallback_after=poller.fallback_after, interval=poller.interval, max_interval=poller.max_interval)
+
+
+def _trust(settings: Settings, capabilities: Capabilities) -> Trust:
+    trust = settings.trust
+    return Trust(
+        path=settings.receiver.path,
+        secrets=webhook_secrets(settings),
+        capabilities=capabilities,
+        require_signature=trust.require_signature,
+        confirm=Confirm(trust.confirm),
+        tolerance=trust.tolerance,
+    )

@@ -1,0 +1,40 @@
+"""What is made of the configured secrets, and what is wrong with their form."""
+
+import os
+from pathlib import Path
+
+from kling_daemon.config import Problem, Settings
+from kling_daemon.kling.auth import ApiKey
+from kling_daemon.standard_webhooks import Secret
+
+
+def webhook_secrets(settings: Settings) -> list[Secret]:
+    """Return the secrets that callbacks may be signed with; ValueError for one that is malformed."""
+    return [Secret.parse(name, secret.get_secret_value()) for name, secret in settings.trust.secrets.items()]
+
+
+def api_key(settings: Settings) -> ApiKey | None:
+    """Return the key of the Kling account, if there is one; ValueError for one that is malformed."""
+    return None if settings.kling.api_key is None else ApiKey(key=settings.kling.api_key.get_secret_value())
+
+
+def problems_with_secrets(settings: Settings) -> list[Problem]:
+    """Return what is wrong with the form of the secrets, none of which is quoted."""
+    problems = []
+    for name, secret in settings.trust.secrets.items():
+        try:
+            Secret.parse(name, secret.get_secret_value())
+        except ValueError as error:
+            problems.append(Problem(path=f"trust.secrets.{name}", message=str(error)))
+    try:
+        api_key(settings)
+    except ValueError as error:
+        problems.append(Problem(path="kling.api_key", message=str(error)))
+    return problems
+
+
+def credential(name: str) -> str | None:
+    """Return a systemd credential, if there is one."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(directory) / name if directory else None
+    return path.read_text(encoding="utf-8") if path is not None and path.is_file() else None
