@@ -134,6 +134,13 @@ class Daemon:
         """Return the daemon's numbers."""
         return await self._get("stats", StatsModel)
 
+    async def metrics(self) -> str:
+        """Return what is counted and measured since the daemon's start, in Prometheus' text format."""
+        status, raw = await self._exchange("GET", "metrics")
+        if status != HTTPStatus.OK:
+            raise self._refusal(status, raw)
+        return raw.decode("utf-8", "replace")
+
     async def _get(
         self,
         path: str,
@@ -153,21 +160,27 @@ class Daemon:
     async def _request(
         self, method: str, path: str, model: type[Model], *, patience: timedelta = timedelta(), **rest: Any
     ) -> Model:
+        status, raw = await self._exchange(method, f"api/v1/{path}", patience=patience, **rest)
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise self._refusal(status, raw)
+        try:
+            return model.model_validate_json(raw)
+        except pydantic.ValidationError as error:
+            raise self._no_daemon(status) from error
+
+    async def _exchange(
+        self, method: str, path: str, *, patience: timedelta = timedelta(), **rest: Any
+    ) -> tuple[int, bytes]:
+        """Send one request and return the status and the body, whatever they are."""
         if self._session is None:
             raise RuntimeError("a Daemon is used inside `async with`")
-        url = URL(f"{self._origin}".rstrip("/") + f"/api/v1/{path}", encoded=True)
+        url = URL(f"{self._origin}".rstrip("/") + f"/{path}", encoded=True)
         limits = aiohttp.ClientTimeout(total=(ANSWER_WITHIN + patience).total_seconds(), sock_connect=CONNECT_WITHIN)
         try:
             async with self._session.request(method, url, timeout=limits, allow_redirects=False, **rest) as answer:
-                raw = await answer.read()
+                return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise DaemonUnreachableError(f"no daemon answers at {self._target.url}: {_reason(error)}") from error
-        if answer.ok and answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            try:
-                return model.model_validate_json(raw)
-            except pydantic.ValidationError as error:
-                raise self._no_daemon(answer.status) from error
-        raise self._refusal(answer.status, raw)
 
     def _refusal(self, status: int, raw: bytes) -> DaemonError:
         if status == HTTPStatus.UNAUTHORIZED:
