@@ -1,0 +1,77 @@
+"""The daemon under measurement: as shipped, with two handlers that note when they were called."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from kling_daemon.app import Addresses, run_daemon
+from kling_daemon.config import load
+from kling_daemon.contexts import DeliveryContext, HandlerContext
+from kling_daemon.deliveries import RetryPolicy
+from kling_daemon.handlers import ConfiguredHandler, Invoke, Item
+from kling_daemon.store import writer
+from kling_daemon.telemetry import configure_logging
+
+
+class Recorder:
+    """Two handlers that only note, for each job, when they were called."""
+
+    def __init__(self) -> None:
+        """Nothing was called yet."""
+        self.called: dict[str, list[tuple[str, float]]] = {"first": [], "second": []}
+
+    def handler(self, name: str) -> ConfiguredHandler:
+        """Return one of them, configured as an operator would leave it."""
+        calls = self.called[name]
+
+        async def invoke(item: Item, _context: DeliveryContext) -> None:
+            calls.append((item.job.task_id, time.monotonic()))
+
+        @asynccontextmanager
+        async def opened(_context: HandlerContext) -> AsyncIterator[Invoke]:
+            yield invoke
+
+        return ConfiguredHandler(
+            name=name,
+            plugin="bench",
+            events=frozenset({"job.completed"}),
+            depends_on=(),
+            policy=RetryPolicy(),
+            timeout=timedelta(minutes=10),
+            concurrency=8,
+            rate=None,
+            open=opened,
+        )
+
+
+def main() -> None:
+    """Run until SIGTERM, then write what the handlers saw."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("config", type=Path)
+    parser.add_argument("calls", type=Path)
+    parser.add_argument("--commit-each", action="store_true", help="commit once per request, as the yardstick")
+    options = parser.parse_args()
+    if options.commit_each:
+        writer.GROUP_LIMIT = 1
+    settings = load(options.config, os.environ).settings_or_raise()
+    configure_logging(settings.log.format, settings.log.level)
+    recorder = Recorder()
+    handlers = [recorder.handler("first"), recorder.handler("second")]
+    asyncio.run(run_daemon(settings, handlers, [], ready=_tell))
+    options.calls.write_text(json.dumps(recorder.called))
+
+
+def _tell(_addresses: Addresses) -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
