@@ -1,0 +1,1 @@
+"""Proofs: campaigns that do to a private daemon what must not harm it, and look afterwards whether a promise broke."""

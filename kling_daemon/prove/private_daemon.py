@@ -1,0 +1,146 @@
+"""The daemon under proof: the shipped program with a state directory, ports and witnesses of its own."""
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from kling_daemon.client import Daemon, DaemonError, DaemonUnreachableError, Target
+from kling_daemon.prove.kling import API_KEY, SECRET
+from kling_daemon.prove.ports import free_port
+from kling_daemon.prove.programs import Program
+from kling_daemon.prove.witnesses import Sighting, WitnessSetting, install, sightings
+from kling_daemon.store import DATABASE
+
+CALLBACK_PATH = "/webhooks/kling"
+READY_WITHIN = timedelta(seconds=60)
+_GLANCE = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateDaemon:
+    """Everything by which the daemon is started again and again as the same one."""
+
+    folder: Path
+    port: int
+    witnesses: tuple[WitnessSetting, ...]
+    environ: Mapping[str, str]
+
+    @classmethod
+    def prepare(
+        cls,
+        folder: Path,
+        *,
+        kling_url: str,
+        witnesses: Sequence[WitnessSetting],
+        dice: random.Random,
+        stop_timeout: timedelta = timedelta(seconds=20),
+    ) -> Self:
+        """Write the configuration of a daemon that lives in a folder and asks a Kling; it is not started yet."""
+        environ = {
+            **install(folder / "plugins"),
+            "KLING_API_KEY": API_KEY,
+            "KLING_WEBHOOK_SECRETS": SECRET,
+            "PYTHONUNBUFFERED": "1",
+        }
+        port = free_port(dice)
+        daemon = cls(folder=folder, port=port, witnesses=tuple(witnesses), environ=environ)
+        daemon.configure(kling_url=kling_url, witnesses=witnesses, stop_timeout=stop_timeout)
+        return daemon
+
+    def configure(self, *, kling_url: str, witnesses: Sequence[WitnessSetting], stop_timeout: timedelta) -> None:
+        """Write another configuration for its next start."""
+        sections: dict[str, dict[str, Any]] = {
+            "store": {"directory": str(self.state)},
+            "kling": {"base_url": kling_url, "timeout": "3s", "max_requests_per_second": 500},
+            "receiver": {"listen": f"127.0.0.1:{self.port}", "public_url": f"http://127.0.0.1:{self.port}"},
+            "trust": {"hint_queries_per_minute": 1200},
+            "poller": {"fallback_after": "3s", "interval": "250ms", "max_interval": "2s"},
+            "delivery": {"backoff": "100ms", "max_backoff": "1s"},
+            "api": {"listen": f"unix:{self.folder / 'api.sock'}"},
+            "log": {"format": "json"},
+            "service": {"stop_timeout": f"{stop_timeout // timedelta(milliseconds=1)}ms"},
+            **{f"handlers.{witness.name}": witness.section(self.folder) for witness in witnesses},
+        }
+        self._config.write_text(_toml(sections), encoding="utf-8")
+
+    @property
+    def state(self) -> Path:
+        """Its state directory."""
+        return self.folder / "state"
+
+    @property
+    def database(self) -> tuple[Path, Path]:
+        """The files that its database is made of and that it writes with system calls."""
+        return self.state / DATABASE, self.state / f"{DATABASE}-wal"
+
+    @property
+    def callback_url(self) -> str:
+        """Where another program would have Kling call it back: the plain path."""
+        return f"http://127.0.0.1:{self.port}{CALLBACK_PATH}"
+
+    @property
+    def log(self) -> Path:
+        """What all its runs have logged."""
+        return self.folder / "daemon.log"
+
+    @property
+    def _config(self) -> Path:
+        return self.folder / "config.toml"
+
+    async def start(self, tracer: Sequence[str] = ()) -> Program:
+        """Start it. tracer: a command that runs it, such as strace."""
+        command = [*tracer, sys.executable, "-m", "kling_daemon", "run", "--config", str(self._config)]
+        return await Program.start(command, log=self.log, environ=self.environ)
+
+    async def ready(self, program: Program, within: timedelta = READY_WITHIN) -> bool:
+        """Wait until a run answers at its API; False when it ends or takes too long instead."""
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                while program.status is None:
+                    try:
+                        async with self.client() as client:
+                            await client.stats()
+                    except (OSError, DaemonUnreachableError, DaemonError):
+                        await asyncio.sleep(_GLANCE)
+                    else:
+                        return True
+        except TimeoutError:
+            pass
+        return False
+
+    def client(self) -> AbstractAsyncContextManager[Daemon]:
+        """Return a client for its local API; FileNotFoundError before its first start has made the token."""
+        token = (self.state / "api-token").read_text(encoding="ascii").strip()
+        return Daemon(Target(url=f"unix:{self.folder / 'api.sock'}", token=token, token_from="the state directory"))  # noqa: S106
+
+    def sightings(self) -> dict[str, tuple[Sighting, ...]]:
+        """Return what each witness has written down."""
+        return {witness.name: sightings(self.folder, witness.name) for witness in self.witnesses}
+
+    def complaints(self) -> list[str]:
+        """Return what its runs logged that none should: tracebacks, errors, and lines that are no log lines."""
+        found = []
+        for line in self.log.read_text(encoding="utf-8").splitlines():
+            try:
+                values = json.loads(line)
+                wrong = "exception" in values or values["level"] in ("error", "critical")
+            except (ValueError, TypeError, KeyError):
+                wrong = bool(line.strip())
+            if wrong:
+                found.append(line)
+        return found
+
+
+def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return TOML; texts, numbers and lists of texts look the same in JSON."""
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in section.items())
+        for name, section in sections.items()
+    )
