@@ -80,10 +80,19 @@ class Interrupted:
     """We stopped it ourselves; this costs no attempt."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exhausted:
+    """No attempt was left, so the handler was not called.
+
+    An attempt is counted when it starts, and the daemon's end settles nothing. Without this, a delivery that takes the
+    whole process down would do so at every start, for ever.
+    """
+
+
 LEAST_PAUSE = timedelta(seconds=1)
 """What a postponement takes at least: a handler that asks to be called at once, for ever, must not spin."""
 
-Outcome = Acknowledged | Failed | Postponed | Rejected | Interrupted
+Outcome = Acknowledged | Failed | Postponed | Rejected | Interrupted | Exhausted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +144,9 @@ def settle(
             return Settlement(state=DeliveryState.DONE, attempt=attempt, due_at=now, result=result)
         case Rejected(reason=reason):
             return Settlement(state=DeliveryState.DEAD, attempt=attempt, due_at=now, error=reason)
+        case Exhausted():
+            error = "no attempt is left: the daemon ended during the last one, or max_attempts was lowered"
+            return Settlement(state=DeliveryState.DEAD, attempt=attempt - 1, due_at=now, error=error)
         case Interrupted():
             return Settlement(state=DeliveryState.PENDING, attempt=attempt - 1, due_at=now)
         case Postponed(after=after, reason=reason):

@@ -12,7 +12,7 @@ from datetime import timedelta
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock
 from kling_daemon.contexts import DeliveryContext, HandlerContext, Submit
-from kling_daemon.deliveries import Delivery, Interrupted
+from kling_daemon.deliveries import Delivery, Exhausted, Interrupted, Outcome
 from kling_daemon.dispatch.attempt import Attempt
 from kling_daemon.dispatch.attempt_log import AttemptLog
 from kling_daemon.dispatch.journal import StoreJournal
@@ -158,7 +158,10 @@ class Lane:
         """Call the handler and settle what comes of it; its place is free as soon as the handler has returned."""
         delivery, clock = attempt.delivery, self._clock
         started_at, began = clock.now(), clock.monotonic()
-        outcome = await attempt.run(invoke, self._delivery_context(attempt))
+        if delivery.attempt > self.handler.policy.max_attempts:
+            outcome: Outcome = Exhausted()
+        else:
+            outcome = await attempt.run(invoke, self._delivery_context(attempt))
         if self._running.pop(delivery.id, None) is None:
             return  # given back over its head
         if len(self._running) == self.handler.concurrency - 1:

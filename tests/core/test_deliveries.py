@@ -9,6 +9,7 @@ from kling_daemon.deliveries import (
     LEAST_PAUSE,
     Acknowledged,
     DeliveryState,
+    Exhausted,
     Failed,
     Interrupted,
     Outcome,
@@ -107,3 +108,10 @@ def test_the_maximum_age_counts_from_the_delivery_s_creation():
     postponed = Postponed(after=timedelta(days=2), reason="later")
     assert settled(postponed, age=timedelta(days=5)).state is DeliveryState.PENDING
     assert settled(postponed, age=timedelta(days=6)).state is DeliveryState.DEAD
+
+
+def test_a_delivery_without_an_attempt_left_is_dead_and_the_attempt_that_was_not_made_is_not_counted():
+    settlement = settled(Exhausted(), attempt=13)
+    assert (settlement.state, settlement.attempt) == (DeliveryState.DEAD, 12)
+    assert settlement.error is not None
+    assert "no attempt is left" in settlement.error

@@ -339,3 +339,23 @@ async def test_the_status_is_json_that_tells_how_each_handler_is_doing(tmp_path)
                 "concurrency": 8,
             }
         ]
+
+
+async def test_a_handler_that_takes_the_process_down_at_every_attempt_is_not_called_for_ever(tmp_path):
+    witness = Witness()
+    handler = configured("w", witness.open, events=COMPLETED, policy=RetryPolicy(max_attempts=2))
+    async with world(tmp_path) as here:
+        async with here.dispatcher([handler]).running():
+            pass
+        await here.report(1)
+    for attempt in (1, 2):
+        async with world(tmp_path) as here:  # claimed, and never settled
+            (delivery,) = await here.store.claim("w", limit=1, lease=timedelta(minutes=1))
+            assert delivery.attempt == attempt
+    async with world(tmp_path) as here, here.dispatcher([handler]).running():
+        await here.until_states("w", "dead")
+        (row,) = await here.deliveries("w")
+        (raised,) = await here.store.read.open_notices()
+    assert witness.seen == []
+    assert row.attempt == 2
+    assert "no attempt is left" in raised.message
