@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -121,9 +120,10 @@ class Poller:
         by_task = {stored.job.task_id: stored for stored in due if stored.job.task_id is not None}
         if not by_task:
             return None
+        asked_at = self._clock.now()
         answers = await self._client.query(list(by_task))
         trouble = _first_trouble(answers.errors)
-        await self._record([(by_task[report.task_id or ""], report) for report in answers.reports])
+        await self._record([(by_task[report.task_id or ""], report) for report in answers.reports], asked_at)
         if answers.reports or trouble is None:
             await self._health.answered()
         unknown = [by_task[task_id] for task_id in answers.unknown_ids]
@@ -140,12 +140,13 @@ class Poller:
         """Put off jobs that Kling does not know. However often that happens, it ends none of them."""
         if strangers:
             log.warning("kling does not know jobs", jobs=len(strangers), first_job_id=strangers[0].job.id)
-            await self._put_off(strangers, "unknown")
+        await self._put_off(strangers, "unknown")
 
     async def _ask_one_by_one(self, unknown: Sequence[StoredJob]) -> KlingError | None:
         """Ask for legacy jobs that `GET /tasks` does not know at the path that made them; what is left stays due."""
         for stored in unknown:
             job = stored.job
+            asked_at = self._clock.now()
             try:
                 report = await self._client.query_one(job.endpoint or "", job.task_id or "")
             except KlingError as error:
@@ -156,27 +157,23 @@ class Poller:
                 await self._put_off([stored], "unreadable")
                 continue
             if report is not None:
-                await self._record([(stored, report)])
+                await self._record([(stored, report)], asked_at)
             else:
                 await self._put_off_strangers([stored])
         return None
 
     async def _put_off(self, jobs: Sequence[StoredJob], outcome: str) -> None:
-        self._counters.polls(outcome, len(jobs))
-        await self._store.poll_unanswered(jobs)
+        if jobs:
+            self._counters.polls(outcome, len(jobs))
+            await self._store.poll_unanswered(jobs)
 
-    async def _record(self, answers: Sequence[tuple[StoredJob, Report]]) -> None:
+    async def _record(self, answers: Sequence[tuple[StoredJob, Report]], asked_at: datetime) -> None:
         """Record what Kling answered; an end found without being prompted is a callback that did not come."""
-        self._counters.polls("answered", len(answers))
-        await self._tracker.record_all(
-            [
-                News(
-                    report=replace(report, callback_missed=stored.callback_expected and not stored.prompted),
-                    job_id=stored.job.id,
-                )
-                for stored, report in answers
-            ]
-        )
+        if answers:
+            self._counters.polls("answered", len(answers))
+            await self._tracker.record_all(
+                [News(report=report, job_id=stored.job.id, polled_at=asked_at) for stored, report in answers]
+            )
 
     async def _follow_hints(self) -> KlingError | None:
         """Ask about one batch of task ids that somebody named without proof; what Kling knows is recorded.

@@ -44,6 +44,8 @@ class News:
     """False when a kept callback is read again: it did not come once more."""
     job_id: str | None = None
     """The job it is about, where a capability or our own submission names it."""
+    polled_at: datetime | None = None
+    """When Kling was asked because the job was due; None for any other news, answers to hints without weight too."""
     adopt: bool = False
     """Make a job of a task that is not known yet."""
     hint: HintWeight | None = None

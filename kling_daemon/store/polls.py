@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from kling_daemon.clock import Clock, to_millis
+from kling_daemon.clock import Clock, optional, to_millis
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.statements import Statements
@@ -30,7 +30,7 @@ class PollDesk:
         self._sql = Statements("polls")
 
     def unanswered(self, db: sqlite3.Connection, units: Sequence[Unanswered]) -> list[None]:
-        """Set when jobs are asked for again after Kling did not know them."""
+        """Set when jobs that Kling did not know are asked for again; one that was prompted meanwhile stays due."""
         now = self._clock.now()
         for unit in units:
             stored = unit.stored
@@ -41,7 +41,8 @@ class PollDesk:
                 now=now,
                 jitter=self._random.random(),
             )
-            db.execute(self._sql["unanswered"], (to_millis(poll_at), stored.job.id))
+            asked = optional(to_millis, stored.poll_at)
+            db.execute(self._sql["unanswered"], (to_millis(poll_at), stored.job.id, asked))
         return [None] * len(units)
 
     def drop_hints(self, db: sqlite3.Connection, units: Sequence[str]) -> list[None]:

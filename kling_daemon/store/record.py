@@ -180,10 +180,13 @@ class Recorder:
             effect = Effect.ADVANCED
         else:
             seq = known.seq
+            if news.polled_at is not None:
+                # Decided here and not when Kling was asked: a callback may have come meanwhile.
+                report = replace(report, callback_missed=known.callback_expected and not known.prompted)
             change = fold(known.job, report)
             effect = _effect(known.job, change)
         callback = self._keep_callback(group, news, news.callback, seq) if news.callback is not None else None
-        after = self._follow(known, seq, change.job, report, now)
+        after = self._follow(known, seq, change.job, report, polled_at=news.polled_at, now=now)
         events: tuple[JobEvent, ...] = ()
         if change.advanced:
             events = self._emit(group, seq, change, group.keep(after), now)
@@ -207,20 +210,33 @@ class Recorder:
         # A job keeps the task that it got first: a report about another task is none of its business.
         return ours if ours is not None and (report.task_id is None or ours.job.task_id is None) else None
 
-    def _follow(self, known: StoredJob | None, seq: int, job: Job, report: Report, now: datetime) -> StoredJob:
+    def _follow(
+        self,
+        known: StoredJob | None,
+        seq: int,
+        job: Job,
+        report: Report,
+        *,
+        polled_at: datetime | None,
+        now: datetime,
+    ) -> StoredJob:
         """Decide when to ask Kling next, now that there is news."""
         expected = known.callback_expected if known is not None else True
         prompted = known.prompted if known is not None else False
-        polls = known.polls if known is not None else 0
-        if report.source is not Source.POLL:
-            expected = expected or report.source is Source.CALLBACK
+        source = report.source
+        if prompted and known is not None and known.poll_at is not None and polled_at is not None:
+            # A prompt that came after Kling was asked is not answered by this.
+            prompted = known.poll_at > polled_at
+        if polled_at is None or (known is not None and known.prompted):
+            # Something came, if only a hint that Kling was then asked about: what follows is left to callbacks.
             polls = 0
+            source = Source.CALLBACK if source is Source.POLL else source
         else:
-            polls += 1
-            prompted = False
+            polls = known.polls + 1 if known is not None else 1
+        expected = expected or report.source is Source.CALLBACK
         poll_at = None
         if not job.state.is_terminal and job.task_id is not None:
-            poll_at = now if prompted else self._next_poll(report.source, expected=expected, polls=polls, now=now)
+            poll_at = now if prompted else self._next_poll(source, expected=expected, polls=polls, now=now)
         return StoredJob(
             seq=seq,
             job=job,

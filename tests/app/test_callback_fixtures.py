@@ -134,7 +134,7 @@ async def test_unsigned_on_the_plain_path_it_is_adopted_once_kling_knows_it(tmp_
     ):
         assert (await daemon.post(raw(name))).status == 202
         await arrived(daemon, witness, told)
-        assert await daemon.read.hint_count() == 0
+        await until(lambda: daemon.rows("SELECT * FROM hints") == [])
 
 
 async def test_the_vendors_signature_vector_is_believed_while_it_is_fresh(tmp_path):
