@@ -7,6 +7,7 @@ from kling_daemon.cli.where import where_options
 
 VERBS = {
     "run": "kling_daemon.cli.run:run",
+    "demo": "kling_daemon.cli.demo:demo",
     "simulate": "kling_daemon.cli.simulate:simulate",
     "submit": "kling_daemon.cli.submit:submit",
     "jobs": "kling_daemon.cli.jobs:jobs",

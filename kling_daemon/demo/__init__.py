@@ -2,9 +2,22 @@
 
 from kling_daemon.demo.course import Outcome, demonstrate
 from kling_daemon.demo.errors import DemoError
+from kling_daemon.demo.evidence import Evidence, SavedFile
 from kling_daemon.demo.progress import Progress
 from kling_daemon.demo.scenario import ENDPOINTS, HANDLERS, Scenario
 from kling_daemon.demo.stage import Stage
 from kling_daemon.demo.workspace import Workspace
 
-__all__ = ["ENDPOINTS", "HANDLERS", "DemoError", "Outcome", "Progress", "Scenario", "Stage", "Workspace", "demonstrate"]
+__all__ = [
+    "ENDPOINTS",
+    "HANDLERS",
+    "DemoError",
+    "Evidence",
+    "Outcome",
+    "Progress",
+    "SavedFile",
+    "Scenario",
+    "Stage",
+    "Workspace",
+    "demonstrate",
+]

@@ -60,8 +60,8 @@ class Scenario:
             "submitted": "200ms-800ms",
             "processing": "1s-4s",
             # Above the five and nine of Kling's trial accounts: full at times, and still through in half a minute.
-            "video-slots": "9",
-            "image-slots": "9",
+            "video-slots": "15",
+            "image-slots": "15",
             "delay": "0s-400ms",
             "lose": "0.25",
             "duplicate": "0.25",

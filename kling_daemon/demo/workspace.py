@@ -88,7 +88,7 @@ class Workspace:
             },
             "receiver": {"listen": receiver, "public_url": f"http://{receiver}"},
             "trust": {"secrets": {"demo": {"file": str(self.webhook_secret)}}},
-            "poller": {"fallback_after": "2s", "interval": "1s", "max_interval": "4s"},
+            "poller": {"fallback_after": "5s", "interval": "1s", "max_interval": "4s"},
             "store": {"directory": str(self.state)},
             "egress": {"allow_http": True},
             "api": {"listen": f"unix:{self.root / 'api.sock'}"},
@@ -96,7 +96,7 @@ class Workspace:
             f"handlers.{ARCHIVE}": {
                 "type": DOWNLOAD,
                 "directory": str(self.downloads),
-                "path": "{type}/{job_id}-{index}.{ext}",
+                "path": "{type}/{task_id}-{index}.{ext}",
             },
             # Whatever else is installed here shall not take made-up jobs for real ones.
             **{f"handlers.{name}": {"enabled": False} for name in _installed() - {DOWNLOAD}},
