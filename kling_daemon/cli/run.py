@@ -39,6 +39,8 @@ def run(where: Where) -> None:
 def _run(settings: "Settings", checked: "Checked") -> list[str]:
     """Run until the stop; return what kept the daemon from starting, if anything did."""
     import asyncio
+    import io
+    import sys
 
     import structlog
 
@@ -48,6 +50,8 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
     from kling_daemon.telemetry import configure_logging
 
     configure_logging(settings.log.format, settings.log.level)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what a plugin prints is seen at once, in a pipe and a journal too
     log = structlog.get_logger(__name__)
     for plugin in checked.discovery.broken():
         log.warning("broken plugin", plugin=plugin.name, distribution=plugin.distribution, reason=plugin.problem)
