@@ -29,5 +29,5 @@ def find_config(explicit: Path | None, environ: Mapping[str, str], *, for_run: b
 
 def _existing(path: Path, named_by: str) -> Path:
     if not path.is_file():
-        raise ConfigError([Problem(path=named_by, message=f"there is no file {path}")])
+        raise ConfigError([Problem(path=named_by, message=f"there is no file {path}")], path)
     return path

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pydantic
 
-from kling_daemon.config import HandlerSettings, Problem, Settings, did_you_mean, problems_of
+from kling_daemon.config import HandlerSettings, Problem, Settings, did_you_mean, nearest, problems_of
 from kling_daemon.config.wording import Location, dotted
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.handlers import ConfiguredHandler, HandlerType
@@ -85,7 +85,11 @@ class _Configuring:
         """Return the handler that a plugin's event hooks form; None with problems."""
         plugin = self._discovery.hooked().get(self._handler)
         if plugin is None:
-            self._problem(self._missing_hooks())
+            misspelt = [key for key in self._section.own if nearest(key, _COMMON_KEYS) == "type"]
+            for key in misspelt:
+                self._problem("unknown key; did you mean 'type'?", key)
+            if not misspelt:
+                self._problem(self._missing_hooks())
             return None
         for key in self._section.own:
             self._problem(f"unknown key{did_you_mean(key, _COMMON_KEYS)}", key)
@@ -101,9 +105,12 @@ class _Configuring:
         self.problems.append(Problem(path=self._name(("handlers", self._handler, *key)), message=message))
 
     def _missing_type(self, type_name: str) -> str:
-        broken = [plugin for plugin in self._discovery.broken() if plugin.name in {type_name, self._handler}]
-        # What a broken plugin offers is not known: where none bears the name, each of them might be the one.
-        reasons = [f"The {plugin.label} is broken: {plugin.problem}" for plugin in broken or self._discovery.broken()]
+        broken = list(self._discovery.broken())
+        offering = [plugin for plugin in broken if type_name in {offered.name for offered in plugin.types}]
+        namesakes = [plugin for plugin in broken if plugin.name in {type_name, self._handler}]
+        # Where none is known to offer it or bears its name, each broken plugin might be the one. Of several that offer
+        # it, one will do: its problem names the others.
+        reasons = [f"The {plugin.label} is broken: {plugin.problem}." for plugin in offering[:1] or namesakes or broken]
         near = did_you_mean(type_name, self._discovery.types()) or ("." if reasons else "")
         return " ".join([f"no installed plugin offers the type '{type_name}'{near}", *reasons])
 

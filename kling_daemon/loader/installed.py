@@ -1,7 +1,7 @@
 """What is installed: each plugin with what it offers, or with the reason why it cannot be used."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -30,9 +30,9 @@ class InstalledPlugin:
     problem: str | None = None
     """Why it is broken; None for a ready one."""
     types: tuple[HandlerType, ...] = ()
-    """The handler types that it offers."""
+    """The handler types that it offers; of a broken one those that are known, which are not used."""
     hooks: Mapping[str, Call] = field(default_factory=dict)
-    """Its event hooks by what they react to: `job.completed`, …, `notice`."""
+    """Its event hooks by what they react to: `job.completed`, …, `notice`; of a broken one as above."""
 
     @property
     def label(self) -> str:
@@ -41,13 +41,7 @@ class InstalledPlugin:
 
     def broken(self, problem: str) -> "InstalledPlugin":
         """Return it as one that cannot be used."""
-        return InstalledPlugin(
-            name=self.name,
-            distribution=self.distribution,
-            version=self.version,
-            status=PluginStatus.BROKEN,
-            problem=problem,
-        )
+        return replace(self, status=PluginStatus.BROKEN, problem=problem)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that `plugins list --json` shows."""
@@ -71,11 +65,14 @@ class Discovery:
 
     def types(self) -> dict[str, tuple[InstalledPlugin, HandlerType]]:
         """Return each usable handler type by its name, with the plugin that offers it."""
-        return {offered.name: (plugin, offered) for plugin in self.plugins for offered in plugin.types}
+        return {offered.name: (plugin, offered) for plugin in self._usable() for offered in plugin.types}
 
     def hooked(self) -> dict[str, InstalledPlugin]:
         """Return the usable plugins with event hooks by their names."""
-        return {plugin.name: plugin for plugin in self.plugins if plugin.hooks}
+        return {plugin.name: plugin for plugin in self._usable() if plugin.hooks}
+
+    def _usable(self) -> Iterator[InstalledPlugin]:
+        return (plugin for plugin in self.plugins if plugin.status is PluginStatus.READY)
 
     def broken(self) -> Iterator[InstalledPlugin]:
         """Yield the plugins that cannot be used."""

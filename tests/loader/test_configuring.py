@@ -184,6 +184,8 @@ def test_all_mistakes_of_all_sections_are_told_at_once(read):
         [handlers.typo]
         type = "downloax"
         [handlers.nameless]
+        [handlers.misspelt]
+        typ = "download"
         [handlers.printer]
         directory = "/x"
         events = ["job.failed"]
@@ -198,12 +200,13 @@ def test_all_mistakes_of_all_sections_are_told_at_once(read):
         "handlers.archive.login.usr: unknown key; did you mean 'user'?",
         "handlers.archive.parallel: must be at least 1",
         "handlers.bug: could not be checked by its plugin: LookupError: a bug",
+        "handlers.misspelt.typ: unknown key; did you mean 'type'?",
         "handlers.nameless: needs a type, as no installed plugin of this name has event hooks",
         "handlers.plain.directoryx: unknown key; did you mean 'directory'?",
         "handlers.printer.directory: unknown key",
         "handlers.printer.events: the plugin 'printer' of kling-printer 1.0 has no hook for 'job.failed'",
         "handlers.relative.directory: must be an absolute path",
-        f"handlers.typo.type: no installed plugin offers the type 'downloax'; {MEANT} The {BROKEN_TOLD}",
+        f"handlers.typo.type: no installed plugin offers the type 'downloax'; {MEANT} The {BROKEN_TOLD}.",
         "poller.intervalx: unknown key; did you mean 'interval'?",
     ]
 
@@ -212,6 +215,15 @@ def test_a_broken_plugin_stops_nothing_unless_its_handler_is_configured(read):
     assert read("")[1] == []
     assert read("[handlers.broken]\nenabled = false\n")[1] == []
     assert read("[handlers.broken]\n")[1] == [f"handlers.broken: the {BROKEN_TOLD}"]
+
+
+def test_a_type_that_only_a_broken_plugin_offers_is_told_with_that_plugin_s_reason():
+    refused = installed("files", offering(handler_type())).broken("two offer it")
+    environ = {**HOME, "KLING_DAEMON_HANDLERS__ARCHIVE__TYPE": "download"}
+    _, [problem] = configure(Discovery(plugins=(BROKEN, refused)), load(None, environ).settings_or_raise())
+    assert problem.message == (
+        "no installed plugin offers the type 'download'. The plugin 'files' of kling-files 1.0 is broken: two offer it."
+    )
 
 
 def test_one_name_for_event_hooks_and_an_instance_is_a_mistake_that_names_both(read):
