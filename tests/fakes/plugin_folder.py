@@ -8,6 +8,29 @@ from textwrap import dedent
 GROUP = "kling_daemon.plugins"
 
 
+def write_distribution(folder: Path, name: str, entry_point: str, source: str) -> Path:
+    """Write a plugin as its author keeps it: a module and a `pyproject.toml`, for pip to install."""
+    module = name.replace("-", "_")
+    folder = folder / name
+    folder.mkdir(parents=True)
+    (folder / f"{module}.py").write_text(dedent(source))
+    (folder / "pyproject.toml").write_text(
+        dedent(f"""
+            [build-system]
+            requires = ["hatchling"]
+            build-backend = "hatchling.build"
+
+            [project]
+            name = "{name}"
+            version = "1.2"
+
+            [project.entry-points."{GROUP}"]
+            {entry_point} = "{module}"
+        """)
+    )
+    return folder
+
+
 class PluginFolder:
     """A folder on `sys.path` that distributions are put into."""
 
