@@ -4,10 +4,12 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kling_daemon.client import DaemonError, DaemonUnreachableError
 from kling_daemon.kling.endpoints import endpoint_of, with_field
+from kling_daemon.prove.facts import until
 from kling_daemon.prove.kling import SimulatedKling
 from kling_daemon.prove.private_daemon import PrivateDaemon
 from kling_daemon.prove.witness import FOLLOWED
@@ -19,7 +21,6 @@ _PATHS = (
     "/v1/images/generations",
 )
 _HANDS = 8
-_PAUSE = 0.05
 _BAD_REQUEST = 400
 _TAKEN = "is already that of job"
 
@@ -78,10 +79,7 @@ class Placing:
             order = self._left.pop()
             await self._allowed.acquire()
             place = self._ask_daemon if order.through_daemon else self._ask_kling
-            while True:
-                if await place(order):
-                    break
-                await asyncio.sleep(_PAUSE)
+            await until(partial(place, order))
 
     async def _ask_daemon(self, order: Order) -> bool:
         try:

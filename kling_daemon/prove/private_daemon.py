@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kling_daemon.client import Daemon, DaemonError, DaemonUnreachableError, Target
+from kling_daemon.prove.facts import until
 from kling_daemon.prove.kling import API_KEY, SECRET
 from kling_daemon.prove.ports import free_port
 from kling_daemon.prove.programs import Program
@@ -20,7 +21,6 @@ from kling_daemon.store import DATABASE
 
 CALLBACK_PATH = "/webhooks/kling"
 READY_WITHIN = timedelta(seconds=60)
-_GLANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,19 +101,24 @@ class PrivateDaemon:
 
     async def ready(self, program: Program, within: timedelta = READY_WITHIN) -> bool:
         """Wait until a run answers at its API; False when it ends or takes too long instead."""
+
+        async def answers_or_ended() -> bool:
+            return program.status is not None or await self._answers()
+
         try:
             async with asyncio.timeout(within.total_seconds()):
-                while program.status is None:
-                    try:
-                        async with self.client() as client:
-                            await client.stats()
-                    except (OSError, DaemonUnreachableError, DaemonError):
-                        await asyncio.sleep(_GLANCE)
-                    else:
-                        return True
+                await until(answers_or_ended)
         except TimeoutError:
-            pass
-        return False
+            return False
+        return program.status is None
+
+    async def _answers(self) -> bool:
+        try:
+            async with self.client() as client:
+                await client.stats()
+        except (OSError, DaemonUnreachableError, DaemonError):
+            return False
+        return True
 
     def client(self) -> AbstractAsyncContextManager[Daemon]:
         """Return a client for its local API; FileNotFoundError before its first start has made the token."""

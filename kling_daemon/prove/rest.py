@@ -6,24 +6,29 @@ from datetime import timedelta
 from kling_daemon.client import Daemon, DaemonUnreachableError
 from kling_daemon.deliveries import OPEN_STATES
 from kling_daemon.jobs import JobState
+from kling_daemon.prove.facts import until
 from kling_daemon.prove.kling import SimulatedKling
 
-_GLANCE = 0.1
+_GLANCE = timedelta(milliseconds=100)
 
 
 async def at_rest(client: Daemon, kling: SimulatedKling, within: timedelta) -> str | None:
     """Return None once everything has come to its end, else what is still open after so long."""
     left = "nothing was looked at"
+
+    async def is_done() -> bool:
+        nonlocal left
+        left = await _left(client, kling)
+        return not left
+
     try:
         async with asyncio.timeout(within.total_seconds()):
-            while True:
-                if not (left := await _left(client, kling)):
-                    return None
-                await asyncio.sleep(_GLANCE)
+            await until(is_done, glance=_GLANCE)
     except TimeoutError:
         return f"not at rest after {within.total_seconds():g} s: {left}"
     except DaemonUnreachableError as error:
         return f"not at rest: {error}"
+    return None
 
 
 async def _left(client: Daemon, kling: SimulatedKling) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from kling_daemon.prove.facts import until
+
 _COMPLETE = timedelta(seconds=10)
-_GLANCE = 0.02
 _PROBE_TIMEOUT = 20
 _END = re.compile(rb"^(?P<pid>\d+) +[\d.]+ \+\+\+ (?:exited with|killed by)", re.MULTILINE)
 
@@ -72,12 +73,13 @@ def recording(
 
 async def complete(trace: Path, pid: int) -> bool:
     """Wait until the record tells of the program's end, which strace may write a moment later; False if it does not."""
+
+    async def is_told() -> bool:
+        return _tells_end(trace, pid)
+
     try:
         async with asyncio.timeout(_COMPLETE.total_seconds()):
-            while True:
-                if _tells_end(trace, pid):
-                    return True
-                await asyncio.sleep(_GLANCE)
+            return await until(is_told)
     except TimeoutError:
         return False
 
