@@ -28,7 +28,7 @@ def check(config: Path | None, *, for_run: bool) -> Checked:
     if loaded.settings is None:
         return Checked(loaded=loaded, discovery=discovery, handlers=(), problems=())
     handlers, problems = configure(discovery, loaded.settings)
-    # A secret that could not be read is told already; its plugin, which never saw the key, would say that it is missing.
+    # A secret that could not be read is told already; its plugin, which never saw it, would say that it is missing.
     told = {problem.path for problem in loaded.problems}
     more = [problem for problem in (*problems_with_secrets(loaded.settings), *problems) if problem.path not in told]
     return Checked(loaded=loaded, discovery=discovery, handlers=handlers, problems=tuple(more))

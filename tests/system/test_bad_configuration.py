@@ -29,24 +29,24 @@ FIVE_MISTAKES = """
 listen = "127.0.0.1:8765"
 
 [poller]
-intervall = "15s"
+intervl = "15s"
 
 [trust]
 adopt = "everything"
 
 [handlers.archive]
-type = "leter"
+type = "lettr"
 
 [handlers.post]
 type = "letter"
-adress = "Main Street 1"
+addressx = "Main Street 1"
 """
 TOLD = {
     "receivr": "unknown section; did you mean 'receiver'?",
-    "poller.intervall": "unknown key; did you mean 'interval'?",
+    "poller.intervl": "unknown key; did you mean 'interval'?",
     "trust.adopt": "must be 'called' or 'none'",
-    "handlers.archive.type": "no installed plugin offers the type 'leter'; did you mean 'letter'?",
-    "handlers.post.adress": "unknown key; did you mean 'address'?",
+    "handlers.archive.type": "no installed plugin offers the type 'lettr'; did you mean 'letter'?",
+    "handlers.post.addressx": "unknown key; did you mean 'address'?",
 }
 SECRET = "a-secret-that-nobody-may-see"
 
