@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import select
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
 
@@ -16,14 +17,17 @@ log = structlog.get_logger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _OVERDUE = 1
 """The exit status of a process that did not stop in time; nothing is lost by it."""
+_LAST_WORDS = 1.0
+"""Seconds for saying why the process ends: the log's reader may be what hangs."""
 
 
 class StopSignal:
     """Waits for SIGTERM or SIGINT; the second one ends the process at once, which loses nothing but time.
 
-    From the first signal on, the process has the limit to end by itself; then it is ended. That is watched by a thread,
-    since what hangs may be the event loop, or a thread that the interpreter waits for when it exits. Everything that
-    was promised is on disk already: the next start goes on from there.
+    From the first signal on, the process has the limit to end by itself; then it is ended. A thread sees to that, not
+    the event loop, which may be what hangs: in a handler that blocks it, or in a thread that the interpreter waits for
+    when it exits. Everything that was promised is on disk already: the next start goes on from there. Only foreign code
+    that never lets the interpreter run is beyond it; that takes SIGKILL, which a service manager sends.
     """
 
     def __init__(self, limit: timedelta) -> None:
@@ -36,19 +40,32 @@ class StopSignal:
     def installed(self) -> Iterator[None]:
         """Listen to the signals for as long as the context lasts.
 
-        After a stop by signal the process is about to exit, and another signal still ends it at once. After any other
-        end the signals mean what they meant before.
+        After a stop by signal the process is about to exit, is still watched, and another signal still ends it at once.
+        After any other end the signals mean what they meant before.
         """
-        loop = asyncio.get_running_loop()
         before = {number: signal.getsignal(number) for number in _SIGNALS}
+        reading, writing = os.pipe()
+
+        def note(number: int, _frame: FrameType | None) -> None:
+            # No more than this: it may come between any two steps of the program, those of the log included.
+            self._signalled = True
+            os.write(writing, bytes([number]))
+
+        watch = threading.Thread(
+            target=self._watch, args=(reading, asyncio.get_running_loop()), name="stop watch", daemon=True
+        )
+        watch.start()
         for number in _SIGNALS:
-            loop.add_signal_handler(number, self._take, number)
+            signal.signal(number, note)
         try:
             yield
         finally:
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
-                signal.signal(number, _exit_at_once if self._signalled else before[number] or signal.SIG_DFL)
+            if not self._signalled:
+                for number, handler in before.items():
+                    signal.signal(number, handler or signal.SIG_DFL)
+                os.close(writing)
+                watch.join()
+                os.close(reading)
 
     def ask(self) -> None:
         """Ask for the stop from within the program, which then sees to it that it ends."""
@@ -58,23 +75,30 @@ class StopSignal:
         """Return when the program shall stop."""
         await self._asked.wait()
 
-    def _take(self, number: signal.Signals) -> None:
-        if self._signalled:
-            _exit_at_once(number, None)
-        self._signalled = True
+    def _watch(self, reading: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait for the first signal, pass it on, and then for the second one or the limit."""
+        first = os.read(reading, 1)
+        if not first:
+            return
+        with suppress(RuntimeError):  # the loop is closed: the process is on its way out
+            loop.call_soon_threadsafe(self._begin, first[0])
+        signals = select.poll()
+        signals.register(reading, select.POLLIN)
+        if signals.poll(self._limit / timedelta(milliseconds=1)):
+            number = os.read(reading, 1)[0]
+            _end(128 + number, "stopping at once", signal=signal.Signals(number).name)
+        threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
+        _end(_OVERDUE, "did not stop in time", limit=str(self._limit), threads=threads)
+
+    def _begin(self, number: int) -> None:
         log.info("stopping", signal=signal.Signals(number).name)
-        timer = threading.Timer(self._limit.total_seconds(), _give_up, (self._limit,))
-        timer.daemon = True
-        timer.start()
         self._asked.set()
 
 
-def _exit_at_once(number: int, _frame: FrameType | None) -> None:
-    log.warning("stopping at once", signal=signal.Signals(number).name)
-    os._exit(128 + number)
-
-
-def _give_up(limit: timedelta) -> None:
-    threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
-    log.error("did not stop in time", limit=str(limit), threads=threads)
-    os._exit(_OVERDUE)
+def _end(status: int, event: str, **values: object) -> None:
+    """Say why and end the process."""
+    words = threading.Thread(target=log.error, args=(event,), kwargs=values, daemon=True)
+    with suppress(RuntimeError):  # the interpreter is past starting threads
+        words.start()
+        words.join(_LAST_WORDS)
+    os._exit(status)
