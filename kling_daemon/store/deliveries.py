@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kling_daemon.clock import Clock, from_millis, optional, to_millis
-from kling_daemon.deliveries import Delivery, Settlement
+from kling_daemon.deliveries import OPEN_STATES, Delivery, Settlement
 from kling_daemon.events import NOTICE, EventType, JobEvent, Notice, NoticeKind
 from kling_daemon.jobs import JobState
+from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
 from kling_daemon.store.rows import compact, from_snapshot
@@ -47,6 +48,7 @@ class DeliveryDesk:
         self._fanout = fanout
         self._cache = cache
         self._sql = Statements("deliveries")
+        self._save_attempts = BulkInsert(self._sql["save_attempt"], marks(6))
 
     def void_leases(self, db: sqlite3.Connection) -> int:
         """Take back what an earlier run had begun; its attempts stay counted. Only for the holder of the lock."""
@@ -61,30 +63,25 @@ class DeliveryDesk:
     def settle(self, db: sqlite3.Connection, units: Sequence[Settled]) -> list[bool]:
         """Write down outcomes; False for one whose lease was no longer ours, of which nothing is written."""
         now = to_millis(self._clock.now())
-        attempts = []
-        answers = []
+        named = compact([(unit.delivery.id, unit.delivery.attempt) for unit in units])
+        ours = set(json.loads(db.execute(self._sql["ours"], (named, self._owner)).fetchone()[0]))
+        answers, rows, attempts = [], [], []
         for unit in units:
             delivery, settlement = unit.delivery, unit.settlement
-            closed = settlement.state not in ("pending", "running")
-            changed = db.execute(
-                self._sql["settle"],
-                (
-                    settlement.state.value,
-                    settlement.attempt,
-                    to_millis(settlement.due_at),
-                    settlement.error,
-                    optional(compact, settlement.result),
-                    now if closed else None,
-                    delivery.id,
-                    self._owner,
-                    delivery.attempt,
-                ),
-            ).rowcount
-            answers.append(changed == 1)
-            if changed == 1:
-                started_at = to_millis(unit.started_at)
-                attempts.append((delivery.id, delivery.attempt, unit.outcome, settlement.error, started_at, now))
-        db.executemany(self._sql["save_attempt"], attempts)
+            answers.append(delivery.id in ours)
+            if delivery.id not in ours:
+                continue
+            ours.discard(delivery.id)
+            finished_at = None if settlement.state in OPEN_STATES else now
+            rows.append((
+                delivery.id, delivery.attempt, settlement.state, settlement.attempt, to_millis(settlement.due_at),
+                settlement.error, optional(compact, settlement.result), finished_at,
+            ))  # fmt: skip
+            started_at = to_millis(unit.started_at)
+            attempts.append((delivery.id, delivery.attempt, unit.outcome, settlement.error, started_at, now))
+        if rows:
+            db.execute(self._sql["settle"], (compact(rows),))
+            self._save_attempts.run(db, attempts)
         return answers
 
     def retry(self, db: sqlite3.Connection, units: Sequence[int]) -> list[str | None]:
@@ -118,7 +115,8 @@ class DeliveryDesk:
             {"handler": handler, "now": to_millis(now), "limit": claim.limit, "dependencies": dependency_seqs},
         ).fetchall()
         millis, until = to_millis(now), to_millis(now + claim.lease)
-        db.executemany(self._sql["claim"], [(self._owner, until, millis, row[0]) for row in rows])
+        if rows:
+            db.execute(self._sql["claim"], (self._owner, until, millis, compact([row[0] for row in rows])))
         return [
             Delivery(
                 id=seq,

@@ -31,7 +31,8 @@ ORDER BY d.due_at, d.seq
 LIMIT :limit;
 
 -- name: claim
-UPDATE deliveries SET state = 'running', attempt = attempt + 1, owner = ?, until = ?, claimed_at = ? WHERE seq = ?;
+UPDATE deliveries SET state = 'running', attempt = attempt + 1, owner = ?, until = ?, claimed_at = ?
+WHERE seq IN (SELECT value FROM json_each(?));
 
 -- name: event
 SELECT id, type, previous_state, occurred_at, snapshot FROM events WHERE seq = ?;
@@ -43,13 +44,19 @@ SELECT id, kind, subject, message, raised_at FROM notices WHERE seq = ?;
 SELECT handler, state, result FROM deliveries
 WHERE (event = ?1 OR notice = ?2) AND handler IN (SELECT value FROM json_each(?3));
 
+-- name: ours
+-- each unit is the list [seq, attempt]; CROSS JOIN makes SQLite look each of them up
+SELECT json_group_array(d.seq) FROM json_each(?1) AS unit CROSS JOIN deliveries d ON d.seq = unit.value ->> 0
+WHERE d.state = 'running' AND d.owner = ?2 AND d.attempt = unit.value ->> 1;
+
 -- name: settle
 UPDATE deliveries
-SET state = ?1, attempt = ?2, due_at = ?3, error = ?4, result = ?5, finished_at = ?6, owner = NULL, until = NULL
-WHERE seq = ?7 AND state = 'running' AND owner = ?8 AND attempt = ?9;
+SET state = unit.value ->> 2, attempt = unit.value ->> 3, due_at = unit.value ->> 4, error = unit.value ->> 5,
+  result = unit.value ->> 6, finished_at = unit.value ->> 7, owner = NULL, until = NULL
+FROM json_each(?) AS unit WHERE deliveries.seq = unit.value ->> 0;
 
 -- name: save_attempt
-INSERT INTO attempts (delivery, attempt, outcome, error, started_at, finished_at) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO attempts (delivery, attempt, outcome, error, started_at, finished_at) VALUES {rows};
 
 -- name: retry
 UPDATE deliveries SET state = 'pending', attempt = 0, due_at = ?1, created_at = ?1, finished_at = NULL
