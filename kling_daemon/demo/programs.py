@@ -107,17 +107,26 @@ class Program:
         A second call returns the status again. Cancelled meanwhile, it kills the process.
         """
         self._is_asked_to_stop = True
+        if self._process.returncode is None:
+            self._process.terminate()
         try:
-            if self._process.returncode is None:
-                self._process.terminate()
             async with asyncio.timeout(_STOPPING.total_seconds()):
-                await self._process.wait()
+                return await self._process.wait()
         except TimeoutError:
-            pass
-        finally:
-            if self._process.returncode is None:
-                self._process.kill()
-        return await self._process.wait()
+            return await self._kill()
+        except asyncio.CancelledError:
+            await self._kill()
+            raise
+
+    async def _kill(self) -> int:
+        """Kill it and wait until it is gone, which an impatient user's second Ctrl-C must not prevent."""
+        if self._process.returncode is None:
+            self._process.kill()
+        while True:
+            try:
+                return await self._process.wait()
+            except asyncio.CancelledError:
+                continue
 
     def _last_lines(self) -> tuple[str, ...]:
         with self._log.open(encoding="utf-8", errors="replace") as lines:

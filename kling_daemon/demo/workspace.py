@@ -93,6 +93,7 @@ class Workspace:
             "egress": {"allow_http": True},
             "api": {"listen": f"unix:{self.root / 'api.sock'}"},
             "log": {"format": "console"},
+            "service": {"stop_timeout": "10s"},
             f"handlers.{ARCHIVE}": {
                 "type": DOWNLOAD,
                 "directory": str(self.downloads),
