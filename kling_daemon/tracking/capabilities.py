@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from kling_daemon.jobs import is_job_id
+from kling_daemon.store import StoreError
 
 _KEY_BYTES = 32
 _MAC_BYTES = 16
@@ -43,21 +44,32 @@ def load_capability_key(directory: Path) -> bytes:
     """Return the key kept in a state directory, making it (mode 600, synced) when there is none.
 
     A crash leaves either no key or a whole one. Without the old key, callbacks of jobs under way are refused and
-    polls find their results instead.
+    polls find their results instead. Raises StoreError when it cannot be read or made, or is damaged.
     """
     path = directory / "capability-key"
     try:
-        key = path.read_bytes()
-    except FileNotFoundError:
-        key = os.urandom(_KEY_BYTES)
-        fresh = path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.rename(path)
-    if len(key) < _KEY_BYTES:
-        raise ValueError(f"{path} is damaged: it must hold {_KEY_BYTES} bytes; delete it to have a new one made")
+        key = path.read_bytes() if path.exists() else _make(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read or made: {error.strerror}") from error
+    if len(key) != _KEY_BYTES:
+        raise StoreError(f"{path} is damaged: it must hold {_KEY_BYTES} bytes; delete it to have a new one made")
+    return key
+
+
+def _make(path: Path) -> bytes:
+    """Write a new key. Only the holder of the store's lock comes here, so nobody else can be making one."""
+    key = os.urandom(_KEY_BYTES)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
     return key

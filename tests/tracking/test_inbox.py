@@ -1,0 +1,162 @@
+"""What becomes of callbacks once they are judged: at their edges, and when the store or the version is the trouble."""
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from fakes.running_daemon import PATH, SECRET, running_daemon, signature, trusting
+
+from kling_daemon.bus import Bus
+from kling_daemon.jobs import JobState
+from kling_daemon.simulator import Simulator, SimulatorSettings, Span
+from kling_daemon.store import News, RawCallback, Store, record
+from kling_daemon.telemetry import Metrics
+from kling_daemon.testing.clock import ManualClock
+from kling_daemon.tracking import Capabilities, Confirm, Inbox, Tracker, Trust
+
+KEY = b"k" * 32
+
+
+@dataclass
+class World:
+    """An inbox over a real store."""
+
+    store: Store
+    inbox: Inbox
+    clock: ManualClock
+    counted: list[tuple[str, str]] = field(default_factory=list)
+
+    def callback(self, verdict: str, reason: str) -> None:
+        self.counted.append((verdict, reason))
+
+    async def signed(self, body: Any, path: str = PATH):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = [(name.encode(), value.encode()) for name, value in signature(raw, self.clock).items()]
+        return await self.inbox.take([*headers, (b"Authorization", b"Bearer secret")], raw, path)
+
+    async def jobs(self):
+        return {job.task_id: job.state.value for _, job in await self.store.read.jobs(limit=99)}
+
+
+@asynccontextmanager
+async def world(directory: Path, *, confirm=Confirm.UNSIGNED, adopt=True):
+    clock = ManualClock()
+    async with Store.open(directory, clock=clock) as store:
+        trust = Trust(path=PATH, secrets=[SECRET], capabilities=Capabilities(KEY), confirm=confirm)
+        here = World(store=store, inbox=None, clock=clock)
+        tracker = Tracker(store, Bus(), Metrics(version="test"))
+        here.inbox = Inbox(trust=trust, tracker=tracker, store=store, clock=clock, counters=here, adopt=adopt)
+        yield here
+
+
+def said(task_id, status, **more):
+    return {"id": task_id, "status": status, "update_time": 1790605872000, **more}
+
+
+def capability(job_id):
+    return f"{PATH}/{Capabilities(KEY).issue(job_id)}"
+
+
+async def test_a_signed_callback_at_another_jobs_address_is_true_of_the_task_that_it_names(tmp_path):
+    async with world(tmp_path) as here:
+        await here.signed(said("a", "processing"))
+        await here.signed(said("b", "processing"))
+        mine = (await here.store.read.job("a")).id
+        assert (await here.signed(said("b", "succeeded"), capability(mine))).status == 200
+        assert await here.jobs() == {"a": "processing", "b": "succeeded"}
+        assert (await here.signed(said("c", "processing"), capability(mine))).status == 200
+        assert await here.jobs() == {"a": "processing", "b": "succeeded", "c": "processing"}
+
+
+async def test_an_unsigned_one_that_is_believed_for_its_capability_is_about_that_job_alone(tmp_path):
+    async with world(tmp_path, confirm=Confirm.NEVER) as here:
+        await here.signed(said("a", "processing"))
+        await here.signed(said("b", "processing"))
+        mine = capability((await here.store.read.job("a")).id)
+        for body in (said("b", "failed"), said("new", "succeeded")):
+            assert (await here.inbox.take([], json.dumps(body).encode(), mine)).status == 200
+        assert await here.jobs() == {"a": "processing", "b": "processing"}
+        assert (await here.inbox.take([], json.dumps(said("a", "succeeded")).encode(), mine)).status == 200
+        assert await here.jobs() == {"a": "succeeded", "b": "processing"}
+
+
+async def test_credentials_in_headers_are_not_kept(tmp_path):
+    async with world(tmp_path) as here:
+        await here.signed(b"unreadable")
+        ((raw, _),) = await here.store.read.unreadable_callbacks("another version", 9)
+        assert b"webhook-id: msg_1\r\n" in raw.headers
+        assert b"secret" not in raw.headers
+
+
+@pytest.mark.parametrize(
+    ("confirm", "status", "jobs", "hints"),
+    [
+        (Confirm.UNSIGNED, "processing", {"t1": "processing"}, []),
+        (Confirm.UNSIGNED, "submitted", {}, ["t1"]),
+        (Confirm.ALWAYS, "processing", {}, ["t1"]),
+    ],
+)
+async def test_what_an_earlier_version_could_not_read_is_read_again_under_todays_rules(
+    tmp_path, confirm, status, jobs, hints
+):
+    async with world(tmp_path, confirm=confirm) as here:
+        await here.signed(b"still unreadable")
+        body = json.dumps(said("t1", status)).encode()
+        await keep_as_unreadable(here, body)
+        assert await here.inbox.read_again() == 1
+        assert await here.jobs() == jobs
+        assert await here.store.read.hints(9) == hints
+        assert await here.inbox.read_again() == 0
+        counts = await here.store.read.callback_counts()
+        assert sum(counts.values()) == 2
+        assert counts["unreadable"] == 1
+
+
+async def keep_as_unreadable(here, body):
+    """Leave what a version would that could not read this body."""
+
+    raw = RawCallback(
+        webhook_id="m1", body=body, headers=b"", verdict="unreadable", secret="vendor", received_at=here.clock.now()
+    )
+    ours, record.__version__ = record.__version__, "0.0.1"
+    try:
+        await here.store.record(News(callback=raw))
+    finally:
+        record.__version__ = ours
+
+
+async def test_an_unknown_status_word_makes_a_job_that_kling_has_and_a_line_in_the_log(tmp_path):
+    async with world(tmp_path) as here:
+        with structlog.testing.capture_logs() as lines:
+            assert (await here.signed(said("t1", "queueing"))).status == 200
+            assert (await here.inbox.take([], json.dumps(said("t1", "hacked")).encode(), PATH)).status == 202
+        assert await here.jobs() == {"t1": "submitted"}
+        assert [line["word"] for line in lines if line["event"] == "unknown status word"] == ["queueing"]
+
+
+async def test_a_store_that_cannot_commit_is_answered_503_and_counted(tmp_path):
+    async with world(tmp_path) as here:
+        pass
+    answer = await here.signed(said("t1", "succeeded"))
+    assert (answer.status, answer.retry_after) == (503, 5)
+    assert here.counted == [("unstored", "signature")]
+
+
+@pytest.mark.parametrize("secrets", [(SECRET,), ()], ids=["signed", "with a capability"])
+async def test_a_callback_that_overtakes_the_creates_answer_finds_its_job(tmp_path, secrets):
+    simulator = Simulator(
+        SimulatorSettings(
+            secrets=secrets, submitted=Span.parse("1ms"), processing=Span.parse("1ms"), ambiguous_creates=1.0
+        )
+    )
+    trust = trusting() if secrets else {"secrets": {}}
+    async with running_daemon(tmp_path, simulator=simulator, called_back=True, trust=trust) as daemon:
+        job = await daemon.submit("/text-to-video/kling-3.0")
+        ended = await daemon.until_job(job["id"], JobState.SUCCEEDED)
+        assert ended.callback_missed is False
+        assert len(await daemon.jobs()) == 1
+        assert simulator.stats()["created"] == 1
