@@ -30,7 +30,11 @@ LEASE_MARGIN = timedelta(minutes=1)
 """How much longer a lease lasts than the handler's time-out."""
 
 UNWILLING = timedelta(seconds=2)
-"""How long attempts that were cut off may take to end before their deliveries are given back over their heads."""
+"""How long attempts that were cut off may take to end before their deliveries are given back over their heads.
+
+Less where the whole stop may take little: a fifth of what attempts are given to finish, but never next to nothing.
+"""
+_LEAST_UNWILLING = timedelta(milliseconds=250)
 
 
 class Lane:
@@ -192,7 +196,7 @@ class Lane:
             return
         self._context.log.warning("attempts cut off", running=len(self._running))
         self._interrupt()
-        await self._until_none_runs(UNWILLING.total_seconds())
+        await self._until_none_runs(min(max(seconds / 5, _LEAST_UNWILLING.total_seconds()), UNWILLING.total_seconds()))
         for attempt in list(self._running.values()):
             delivery = attempt.delivery
             del self._running[delivery.id]

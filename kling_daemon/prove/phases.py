@@ -111,6 +111,15 @@ class Stage:
         writer.write(b"Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
         await writer.drain()
 
+    async def half_asked(self) -> None:
+        """Send the head of a submission to the local API, and none of its body."""
+        _, writer = await asyncio.open_unix_connection(self.daemon.socket)
+        self.held.callback(writer.close)
+        writer.write(b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\n")
+        writer.write(f"Authorization: Bearer {self.daemon.token}\r\n".encode())
+        writer.write(b"Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+        await writer.drain()
+
 
 Reach = Callable[[Stage], Awaitable[None]]
 
@@ -182,6 +191,7 @@ async def _everything(stage: Stage) -> None:
     await stage.silence.asked.wait()
     await stage.given()
     await stage.waited_for()
+    await stage.half_asked()
     await stage.half_sent()
 
 
@@ -244,6 +254,15 @@ PHASES = (
         witness=_witness(takes=_FOR_EVER),
         orders=(TOLD, SUBMITTED),
         silent=True,
+    ),
+    Phase(
+        name="everything hangs at once and a handler is deaf",
+        reach=_everything,
+        witness=_witness(conduct=Conduct.DEAF),
+        orders=(TOLD, SUBMITTED),
+        silent=True,
+        statuses=frozenset({_OVERDUE}),
+        excused=frozenset({"handler ignores that it was cancelled", "did not stop in time"}),
     ),
     Phase(
         # Who insists gets an end at once and pays with the attempt.

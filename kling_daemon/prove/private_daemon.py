@@ -63,7 +63,7 @@ class PrivateDaemon:
             "trust": {"hint_queries_per_minute": 1200},
             "poller": {"fallback_after": "3s", "interval": "250ms", "max_interval": "2s"},
             "delivery": {"backoff": "100ms", "max_backoff": "1s"},
-            "api": {"listen": f"unix:{self.folder / 'api.sock'}"},
+            "api": {"listen": f"unix:{self.socket}"},
             "log": {"format": "json"},
             "service": {"stop_timeout": f"{stop_timeout // timedelta(milliseconds=1)}ms"},
             **{f"handlers.{witness.name}": witness.section(self.folder) for witness in witnesses},
@@ -79,6 +79,16 @@ class PrivateDaemon:
     def database(self) -> tuple[Path, Path]:
         """The files that its database is made of and that it writes with system calls."""
         return self.state / DATABASE, self.state / f"{DATABASE}-wal"
+
+    @property
+    def socket(self) -> Path:
+        """Where its local API listens."""
+        return self.folder / "api.sock"
+
+    @property
+    def token(self) -> str:
+        """What opens its local API; FileNotFoundError before its first start has made it."""
+        return (self.state / "api-token").read_text(encoding="ascii").strip()
 
     @property
     def callback_url(self) -> str:
@@ -122,8 +132,7 @@ class PrivateDaemon:
 
     def client(self) -> AbstractAsyncContextManager[Daemon]:
         """Return a client for its local API; FileNotFoundError before its first start has made the token."""
-        token = (self.state / "api-token").read_text(encoding="ascii").strip()
-        return Daemon(Target(url=f"unix:{self.folder / 'api.sock'}", token=token, token_from="the state directory"))  # noqa: S106
+        return Daemon(Target(url=f"unix:{self.socket}", token=self.token, token_from="the state directory"))  # noqa: S106
 
     def sightings(self) -> dict[str, tuple[Sighting, ...]]:
         """Return what each witness has written down."""

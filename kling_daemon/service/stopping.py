@@ -5,9 +5,10 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from types import FrameType
 
 import structlog
@@ -86,18 +87,18 @@ class StopSignal:
         signals.register(reading, select.POLLIN)
         if signals.poll(self._limit / timedelta(milliseconds=1)):
             number = os.read(reading, 1)[0]
-            _end(128 + number, "stopping at once", signal=signal.Signals(number).name)
+            _end(128 + number, partial(log.warning, "stopping at once", signal=signal.Signals(number).name))
         threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
-        _end(_OVERDUE, "did not stop in time", limit=str(self._limit), threads=threads)
+        _end(_OVERDUE, partial(log.error, "did not stop in time", limit=str(self._limit), threads=threads))
 
     def _begin(self, number: int) -> None:
         log.info("stopping", signal=signal.Signals(number).name)
         self._asked.set()
 
 
-def _end(status: int, event: str, **values: object) -> None:
+def _end(status: int, say: Callable[[], object]) -> None:
     """Say why and end the process."""
-    words = threading.Thread(target=log.error, args=(event,), kwargs=values, daemon=True)
+    words = threading.Thread(target=say, daemon=True)
     with suppress(RuntimeError):  # the interpreter is past starting threads
         words.start()
         words.join(_LAST_WORDS)
