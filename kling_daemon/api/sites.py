@@ -1,5 +1,7 @@
 """Listening: at a TCP port, or at a Unix socket that a group may use."""
 
+import errno
+import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -53,11 +55,21 @@ async def _start_tcp(runner: web.AppRunner, address: TcpAddress) -> TcpAddress:
     try:
         await web.TCPSite(runner, address.host, address.port).start()
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ListenError(
-            f"cannot listen on {address}: {reason}; stop what uses it, or configure another address"
-        ) from error
+        remedy = "; stop what uses it, or configure another address" if _is_in_use(error) else ""
+        raise ListenError(f"cannot listen on {address}: {_reason(error)}{remedy}") from error
     return TcpAddress(host=address.host, port=runner.addresses[0][1])
+
+
+def _is_in_use(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    """Return the system's words; asyncio puts the address before them once more."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is not None and number > 0:  # the resolver's errors have negative ones and words of their own
+        return os.strerror(number)
+    return getattr(error, "strerror", None) or str(error)
 
 
 @contextmanager
