@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from kling_daemon.app.looping import Loop
 from kling_daemon.app.secrets import api_key
 from kling_daemon.clock import Clock
@@ -18,8 +16,6 @@ from kling_daemon.store import Store
 from kling_daemon.submission import Intake, Spool, SubmitRefusedError, Submitter
 from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import Capabilities, KlingHealth, NoticeBoard, Tracker
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +59,6 @@ async def open_account(settings: Settings, parts: Parts) -> AsyncIterator[Accoun
     """Open the connections to Kling, which are made when they are needed; starting never waits for Kling."""
     key = api_key(settings)
     if key is None:
-        log.warning("no kling api key: callbacks are taken, but nothing can be polled, confirmed or submitted")
         yield Account(loops={}, intake=None)
         return
     async with KlingClient(

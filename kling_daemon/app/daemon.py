@@ -12,7 +12,7 @@ from kling_daemon import __version__
 from kling_daemon.api import ApiServices, build_api, digest, ensure_token, listening
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.looping import looping
-from kling_daemon.app.secrets import credential, webhook_secrets
+from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock, SystemClock
 from kling_daemon.config import Address, Settings
@@ -117,6 +117,7 @@ async def _daemon(
             metrics=metrics,
             on_request=count_request,
         )
+        warn_of_missing(settings)
         account = await enter(open_account(settings, parts))
         http = await enter(EgressClient(allow_http=settings.egress.allow_http, max_size=settings.egress.max_size))
         dispatcher = Dispatcher(

@@ -1,11 +1,15 @@
-"""What is made of the configured secrets, and what is wrong with their form."""
+"""What is made of the configured secrets, what is wrong with their form, and which are missing."""
 
 import os
 from pathlib import Path
 
+import structlog
+
 from kling_daemon.config import Problem, Settings
 from kling_daemon.kling.auth import ApiKey
 from kling_daemon.standard_webhooks import Secret
+
+log = structlog.get_logger(__name__)
 
 
 def webhook_secrets(settings: Settings) -> list[Secret]:
@@ -33,8 +37,23 @@ def problems_with_secrets(settings: Settings) -> list[Problem]:
     return problems
 
 
+def warn_of_missing(settings: Settings) -> None:
+    """Log which secrets there are none of, since the daemon runs without them, only not as well."""
+    if settings.kling.api_key is None:
+        log.warning(
+            "no kling api key: callbacks are taken, but nothing can be polled, confirmed or submitted",
+            remedy="set kling.api_key, KLING_API_KEY or the credential kling_api_key",
+        )
+    if not settings.trust.secrets:
+        log.warning(
+            "no webhook secret: signed callbacks are refused",
+            remedy="set trust.secrets.NAME, KLING_WEBHOOK_SECRETS or the credential webhook_secrets",
+        )
+
+
 def credential(name: str) -> str | None:
     """Return a systemd credential, if there is one."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     path = Path(directory) / name if directory else None
-    return path.read_text(encoding="utf-8") if path is not None and path.is_file() else None
+    # What is no text has no chance of being a token either; whoever checks it says so.
+    return path.read_text(encoding="utf-8", errors="replace") if path is not None and path.is_file() else None

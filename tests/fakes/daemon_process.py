@@ -93,13 +93,13 @@ class Machine:
         return Typed(status=ended.returncode, out=ended.stdout, err=ended.stderr)
 
     @asynccontextmanager
-    async def daemon(self, *options: str | Path, **environment: str) -> AsyncIterator["DaemonProcess"]:
-        """Run the daemon, with the configuration unless options say otherwise; kill what still runs at the end."""
-        words = ["run", *map(str, options or ("--config", self.config))]
+    async def daemon(self, *words: str | Path, **environment: str) -> AsyncIterator["DaemonProcess"]:
+        """Type what runs the daemon, `run --config …` by default, until it is ready; kill what still runs."""
+        typed = [*map(str, words or ("run", "--config", self.config))]
         log = self.home / "daemon.log"
         with log.open("wb") as stderr:
             process = subprocess.Popen(  # noqa: ASYNC220 - returns once the process is made
-                [*PROGRAM, *words], cwd=self.home, env={**self.environment, **environment},
+                [*PROGRAM, *typed], cwd=self.home, env={**self.environment, **environment},
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
             )  # fmt: skip
         try:
@@ -124,10 +124,15 @@ class DaemonProcess:
     def text(self) -> str:
         return self.log.read_text()
 
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Its log lines; not what plugins print."""
+        whole = self.text.rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in whole if line.startswith("{")]
+
     def said(self, event: str, **values: Any) -> list[dict[str, Any]]:
         """Return its log lines of an event that bear these values."""
-        lines = [json.loads(line) for line in self.text.splitlines() if line.startswith("{") and line.endswith("}")]
-        return [line for line in lines if line["event"] == event and values.items() <= line.items()]
+        return [line for line in self.lines if line["event"] == event and values.items() <= line.items()]
 
     async def until_said(self, event: str, **values: Any) -> dict[str, Any]:
         """Wait until it has logged an event, and return the first such line."""

@@ -1,0 +1,105 @@
+"""The first minutes with the daemon: it runs on defaults alone, and says in one line what keeps it from running."""
+
+import socket
+import stat
+
+import pytest
+from fakes.daemon_process import Machine
+
+FREE_PORTS = {"KLING_DAEMON_RECEIVER__LISTEN": "127.0.0.1:0", "KLING_DAEMON_API__LISTEN": "127.0.0.1:0"}
+"""So that tests may run beside each other; nothing else is configured."""
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path, environment=FREE_PORTS)
+
+
+def complaint(ended):
+    """Return the one line in which a daemon says why it cannot start."""
+    assert ended.status == 1, ended
+    assert ended.out == ""
+    *log, line = ended.err.splitlines()
+    assert all(entry.startswith("{") for entry in log)
+    assert line.startswith("Error: ")
+    return line.removeprefix("Error: ")
+
+
+async def test_without_any_configuration_it_runs_and_says_what_it_lacks(machine):
+    async with machine.daemon("run") as daemon:
+        lacking = [line["event"].partition(":")[0] for line in daemon.lines if line["level"] == "warning"]
+        assert lacking == ["no kling api key", "no webhook secret"]
+        assert "KLING_API_KEY" in daemon.said(daemon.lines[0]["event"])[0]["remedy"]
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (machine.state, *machine.state.iterdir())}
+        assert modes.pop("kling-daemon") == 0o700
+        assert set(modes.values()) == {0o600}
+        assert {"api-token", "capability-key", "kling.db"} <= set(modes)
+
+        assert daemon.typed("jobs", "list").status == 0
+        refused = daemon.typed("submit", "/text-to-video/kling-3.0", "--prompt", "a lighthouse")
+        assert (refused.status, refused.out) == (1, "")
+        assert "KLING_API_KEY" in refused.err
+        assert await daemon.stop() == 0
+    assert not [line for line in daemon.text.splitlines() if not line.startswith("{")]
+
+
+async def test_a_second_daemon_on_the_same_state_says_so_and_leaves_the_first_alone(machine):
+    async with machine.daemon("run") as daemon:
+        told = complaint(machine.typed("run"))
+        assert told.startswith(f"another kling-daemon is running with the state directory {machine.state}; ")
+        assert daemon.typed("jobs", "list").status == 0
+        assert await daemon.stop() == 0
+
+
+@pytest.mark.parametrize("listener", ["RECEIVER", "API"])
+def test_a_port_in_use_is_named(machine, listener):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        told = complaint(machine.typed("run", **{f"KLING_DAEMON_{listener}__LISTEN": address}))
+    assert told == (
+        f"cannot listen on {address}: Address already in use; stop what uses it, or configure another address"
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda state: state.write_text("in the way"), "the state directory {} cannot be made: File exists"),
+        (lambda state: (state / "lock").mkdir(parents=True), "the lock {}/lock cannot be opened: Is a directory"),
+        (
+            lambda state: (state.mkdir(), (state / "kling.db").write_text("no database" * 100)),
+            "the database {}/kling.db cannot be used: file is not a database",
+        ),
+        (
+            lambda state: (state.mkdir(), (state / "capability-key").write_text("short")),
+            "{}/capability-key is damaged: it must hold 32 bytes; delete it to have a new one made",
+        ),
+    ],
+    ids=["a file in its place", "no lock", "no database", "a damaged key"],
+)
+def test_a_state_directory_that_cannot_be_used_is_named(machine, make, reason):
+    state = machine.home / "state"
+    make(state)
+    ended = machine.typed("run", KLING_DAEMON_STORE__DIRECTORY=str(state))
+    assert complaint(ended) == reason.format(state)
+
+
+def test_a_command_to_a_daemon_that_is_not_there_says_where_it_looked_and_ends_with_69(machine):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    for words in (["jobs", "list"], ["deliveries", "list"], ["submit", "/text-to-video/kling-3.0", "--prompt", "x"]):
+        ended = machine.typed(*words, KLING_DAEMON_API__LISTEN=address)
+        assert (ended.status, ended.out) == (69, "")
+        assert ended.err.startswith(f"Error: no daemon answers at http://{address}: ")
+    assert machine.typed("plugins", "list", KLING_DAEMON_API__LISTEN=address).status == 0
+
+
+async def test_a_command_with_a_wrong_token_or_none_says_where_it_took_it_from(machine):
+    async with machine.daemon("run") as daemon:
+        url = f"http://{daemon.api}"
+        for token in ("a-wrong-token", ""):
+            ended = machine.typed("jobs", "list", KLING_DAEMON_URL=url, KLING_DAEMON_TOKEN=token)
+            assert (ended.status, ended.out) == (1, "")
+            assert "KLING_DAEMON_TOKEN" in ended.err
+            assert "a-wrong-token" not in ended.err
+        assert daemon.token not in daemon.text
