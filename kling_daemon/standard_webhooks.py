@@ -99,7 +99,10 @@ def verify(
     if abs((now - EPOCH).total_seconds() - int(timestamp)) > tolerance.total_seconds():
         raise SignatureError(Flaw.STALE)
     offered = [signature for entry in signatures.split(" ") if (signature := _decode(entry)) is not None]
-    raw_id, raw_timestamp = webhook_id.encode("utf-8", "surrogateescape"), timestamp.encode()
+    try:
+        raw_id, raw_timestamp = webhook_id.encode("utf-8", "surrogateescape"), timestamp.encode()
+    except UnicodeEncodeError:
+        raise SignatureError(Flaw.NO_MATCH) from None
     for secret in secrets:
         expected = _digest(secret, raw_id, raw_timestamp, body)
         # Every pair is compared, so that the time taken tells nothing about which one matched.

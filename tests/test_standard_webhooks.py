@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import standardwebhooks
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from recorded.kling_bodies import parsed
 
@@ -153,6 +153,7 @@ def test_whatever_comes_nothing_but_a_signature_error_is_raised(given_headers, b
 
 
 @given(webhook_id=any_text, signatures=any_text)
+@example(webhook_id="\ud800", signatures="")
 def test_fresh_nonsense_raises_nothing_else_either(webhook_id, signatures):
     with pytest.raises(SignatureError):
         verify([SECRET], headers(f"{signatures} ", webhook_id=f"not {webhook_id}"), BODY, now=NOW)
