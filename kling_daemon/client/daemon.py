@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -184,10 +185,9 @@ class Daemon:
 
     def _refusal(self, status: int, raw: bytes) -> DaemonError:
         if status == HTTPStatus.UNAUTHORIZED:
-            given = "has no token" if self._target.token is None else "refuses the token"
-            return DaemonError(
-                status, "Unauthorized", f"the daemon {given}: it is taken from {self._target.token_from}"
-            )
+            verdict = "wants a token" if self._target.token is None else "refuses the token"
+            detail = f"the daemon {verdict}, which is taken from {self._target.token_from}"
+            return DaemonError(status, "Unauthorized", detail)
         try:
             problem = ProblemModel.model_validate_json(raw)
         except pydantic.ValidationError:
@@ -210,4 +210,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     cause = getattr(error, "os_error", error)
+    number = getattr(cause, "errno", None)
+    if number is not None and number > 0:  # the system's words; asyncio's say the address once more
+        return os.strerror(number)
     return getattr(cause, "strerror", None) or str(cause) or type(error).__name__

@@ -36,7 +36,7 @@ async def test_the_url_may_stand_before_or_after_the_verb(api, typed, place):
 async def test_without_a_token_it_is_said_where_one_is_looked_for(api, typed):
     result = await asyncio.to_thread(typed, "jobs", "list", "--url", api.target.url)
     assert result.exit_code == 1
-    assert "has no token: it is taken from KLING_DAEMON_TOKEN" in result.stderr
+    assert "wants a token, which is taken from KLING_DAEMON_TOKEN" in result.stderr
 
 
 async def test_a_refused_token_is_not_shown(api, typed):

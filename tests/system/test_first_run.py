@@ -90,7 +90,7 @@ def test_a_command_to_a_daemon_that_is_not_there_says_where_it_looked_and_ends_w
     for words in (["jobs", "list"], ["deliveries", "list"], ["submit", "/text-to-video/kling-3.0", "--prompt", "x"]):
         ended = machine.typed(*words, KLING_DAEMON_API__LISTEN=address)
         assert (ended.status, ended.out) == (69, "")
-        assert ended.err.startswith(f"Error: no daemon answers at http://{address}: ")
+        assert ended.err == f"Error: no daemon answers at http://{address}: Connection refused; is it running?\n"
     assert machine.typed("plugins", "list", KLING_DAEMON_API__LISTEN=address).status == 0
 
 
