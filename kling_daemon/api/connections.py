@@ -14,20 +14,9 @@ log = structlog.get_logger(__name__)
 _BODY = b'{"error": "bad request"}'
 
 
-class QuietRunner(web.AppRunner):
-    """An `AppRunner` whose connections tell a stranger nothing."""
+class QuietConnection(web.RequestHandler):
+    """One connection."""
 
-    async def _make_server(self) -> web.Server:
-        server = await super()._make_server()
-        return _QuietServer(server.request_handler, request_factory=server.request_factory, **server._kwargs)  # noqa: SLF001 - aiohttp takes the class of its connections nowhere else
-
-
-class _QuietServer(web.Server):
-    def __call__(self) -> web.RequestHandler:
-        return _QuietConnection(self, loop=self._loop, **self._kwargs)
-
-
-class _QuietConnection(web.RequestHandler):
     __slots__ = ()
 
     def handle_error(

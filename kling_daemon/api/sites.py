@@ -11,7 +11,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from kling_daemon.api.connections import QuietRunner
+from kling_daemon.api.runner import QuietRunner
+from kling_daemon.api.shortcut import Shortcut
 from kling_daemon.config import Address, TcpAddress, UnixAddress
 
 SOCKET_MODE = 0o660
@@ -24,29 +25,34 @@ class ListenError(Exception):
 
 @asynccontextmanager
 async def listening(
-    application: web.Application, address: Address, *, stop_timeout: timedelta = timedelta(seconds=5)
+    application: web.Application,
+    address: Address,
+    *,
+    shortcut: Shortcut | None = None,
+    stop_timeout: timedelta = timedelta(seconds=5),
 ) -> AsyncIterator[Address]:
     """Serve the application until the context is left; yield the address, its port the one that was bound.
 
-    On leaving, requests under way have `stop_timeout` to end. Raises ListenError.
+    shortcut: what may answer some requests in the application's place. On leaving, requests under way have
+    `stop_timeout` to end. Raises ListenError.
     """
+    runner = QuietRunner(application, shortcut=shortcut, stop_timeout=stop_timeout)
     if isinstance(address, TcpAddress):
-        async with _running(application, stop_timeout) as runner:
+        async with _running(runner):
             yield await _start_tcp(runner, address)
     else:
         # The file goes last, so that nobody who finds it gone need wait for an answer.
         with _unix_socket(address.path) as bound:
-            async with _running(application, stop_timeout) as runner:
+            async with _running(runner):
                 await web.SockSite(runner, bound).start()
                 yield address
 
 
 @asynccontextmanager
-async def _running(application: web.Application, stop_timeout: timedelta) -> AsyncIterator[web.AppRunner]:
-    runner = QuietRunner(application, access_log=None, shutdown_timeout=stop_timeout.total_seconds())
+async def _running(runner: web.AppRunner) -> AsyncIterator[None]:
     await runner.setup()
     try:
-        yield runner
+        yield
     finally:
         await runner.cleanup()
 

@@ -22,7 +22,7 @@ from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.jobs import JobState
 from kling_daemon.loader import InstalledPlugin
 from kling_daemon.polling import PollPolicy
-from kling_daemon.receiver import build_receiver
+from kling_daemon.receiver import PlainCallbacks, build_receiver
 from kling_daemon.service import StopSignal
 from kling_daemon.store import Store
 from kling_daemon.submission import submit_for
@@ -149,8 +149,15 @@ async def _daemon(
         )
         answer_limit = limit * _LISTENER_SHARE
         api = await enter(listening(build_api(services), settings.api.listen, stop_timeout=answer_limit))
-        receiver_app = build_receiver(inbox, path=settings.receiver.path, max_body=settings.receiver.max_body)
-        receiver = await enter(listening(receiver_app, settings.receiver.listen, stop_timeout=answer_limit))
+        path, max_body = settings.receiver.path, settings.receiver.max_body
+        receiver = await enter(
+            listening(
+                build_receiver(inbox, path=path, max_body=max_body),
+                settings.receiver.listen,
+                shortcut=PlainCallbacks(inbox, path=path, max_body=max_body),
+                stop_timeout=answer_limit,
+            )
+        )
         yield Addresses(receiver=receiver, api=api)
 
 

@@ -6,23 +6,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import http_exceptions, web
 
+from kling_daemon.receiver.answers import BODIES, JSON, SERVER, UNHANDLED
 from kling_daemon.tracking import Inbox
 
 HEALTH_PATH = "/healthz"
-
-_JSON = "application/json"
-_BODIES = {
-    200: b'{"received": true}',
-    202: b'{"received": true}',
-    400: b'{"error": "unreadable body"}',
-    401: b'{"error": "unauthorized"}',
-    404: b'{"error": "not found"}',
-    405: b'{"error": "method not allowed"}',
-    413: b'{"error": "body too large"}',
-    415: b'{"error": "unsupported media type"}',
-    503: b'{"error": "try again later"}',
-}
-"""One body per status: the sender never learns why, and never sees what it sent."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +28,7 @@ def build_receiver(inbox: Inbox, *, path: str, max_body: int) -> web.Application
             return _reply(404)
         if request.method != "POST":
             return _reply(405, allow="POST")
-        if request.content_type != _JSON or "Content-Encoding" in request.headers:
+        if request.content_type != JSON or "Content-Encoding" in request.headers:
             return _reply(415)
         if request.content_length is not None and request.content_length > max_body:
             return _reply(413, close=True)
@@ -70,18 +57,18 @@ async def _no_traceback(
         raise
     except Exception:
         log.exception("callback could not be handled")
-        return _reply(503, retry_after=30)
+        return _reply(UNHANDLED.status, retry_after=UNHANDLED.retry_after)
 
 
 def _reply(
     status: int, *, allow: str | None = None, retry_after: int | None = None, close: bool = False
 ) -> web.Response:
-    headers = {"Server": "kling-daemon"}
+    headers = {"Server": SERVER}
     if allow is not None:
         headers["Allow"] = allow
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
-    response = web.Response(status=status, body=_BODIES[status], content_type=_JSON, headers=headers)
+    response = web.Response(status=status, body=BODIES[status], content_type=JSON, headers=headers)
     if close:
         # The rest of the body is not read, so the connection cannot be used for another request.
         response.force_close()

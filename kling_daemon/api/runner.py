@@ -1,0 +1,34 @@
+"""The runner behind every listener: an aiohttp application on quiet connections, with a shortcut if it has one."""
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from kling_daemon.api.connections import QuietConnection
+from kling_daemon.api.shortcut import Shortcut, ShortcutConnection
+
+
+class QuietRunner(web.AppRunner):
+    """An `AppRunner` that makes connections of ours; there is no access log."""
+
+    def __init__(self, application: web.Application, *, shortcut: Shortcut | None, stop_timeout: timedelta) -> None:
+        """Take what is served, what answers some requests in its place, and how long requests may take to end."""
+        super().__init__(application, access_log=None, shutdown_timeout=stop_timeout.total_seconds())
+        self._shortcut = shortcut
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made, self._shortcut)
+
+
+class _Server(web.Server):
+    """A server like the one that aiohttp has made, which takes the class of its connections nowhere else."""
+
+    def __init__(self, made: web.Server, shortcut: Shortcut | None) -> None:
+        super().__init__(made.request_handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001 - see above
+        self._shortcut = shortcut
+
+    def __call__(self) -> web.RequestHandler:
+        if self._shortcut is None:
+            return QuietConnection(self, loop=self._loop, **self._kwargs)
+        return ShortcutConnection(self._shortcut, self, loop=self._loop, **self._kwargs)
