@@ -10,4 +10,4 @@ class StoreLockedError(StoreError):
 
 
 class StoreUnavailableError(StoreError):
-    """A unit could not be committed and has left no trace; trying again later may help."""
+    """What was to be written could not be and has left no trace, or could not be read; trying again later may help."""

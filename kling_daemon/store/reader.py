@@ -1,6 +1,7 @@
 """Everything that is read from the store: pages for people and programs, and what is due."""
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from kling_daemon.deliveries import DeliveryState
 from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store.connection import DATABASE, open_reader
+from kling_daemon.store.errors import StoreUnavailableError
 from kling_daemon.store.news import RawCallback
 from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row, from_snapshot
 from kling_daemon.store.statements import Statements
@@ -78,7 +80,8 @@ class HandlerRow:
 class Reader:
     """Reads committed rows over a connection that cannot write.
 
-    Pages are short statements, never a long transaction: a reader that stays would pin the write-ahead log.
+    Pages are short statements, never a long transaction: a reader that stays would pin the write-ahead log. Every
+    method raises StoreUnavailableError when SQLite cannot answer.
     """
 
     @classmethod
@@ -295,7 +298,10 @@ class Reader:
         return [] if found == ["ok"] else found
 
     async def _all(self, statement: str, parameters: Iterable[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        rows = await self._connection.execute_fetchall(self._sql[statement], parameters)
+        try:
+            rows = await self._connection.execute_fetchall(self._sql[statement], parameters)
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"the database could not be read: {error}") from error
         return list(rows)
 
     async def _moment(self, statement: str, parameters: Iterable[Any] = ()) -> datetime | None:

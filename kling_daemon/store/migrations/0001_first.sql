@@ -166,6 +166,7 @@ CREATE TABLE submissions (
 ) STRICT;
 
 CREATE INDEX submissions_due ON submissions (due_at) WHERE state IN ('queued', 'ambiguous');
+CREATE INDEX submissions_open ON submissions (digest) WHERE state <> 'settled';
 
 -- Task ids that somebody named without any proof: a reason to ask Kling, when there is time.
 CREATE TABLE hints (
