@@ -42,7 +42,7 @@ def demo(*, jobs: int, seed: int, directory: Path | None, keep: bool, as_json: b
         _complain(error.log, f"{error}{' Its last log lines are above.' if error.log else ''}")
         raise click.exceptions.Exit(FAILED) from None
     except OSError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(f"{error.strerror}: {error.filename}") from None
     except InterruptedExit as ended:
         click.echo(f"Ended by {ended}; both processes have ended too.", err=True)
         raise click.exceptions.Exit(ended.status) from None

@@ -15,11 +15,11 @@ _PARTIAL = ".partial"
 
 @contextmanager
 def folder_for_results(directory: Path | None, *, aside: bool) -> Iterator[Path]:
-    """Give the folder for results, a new one by default, and say at the end where it is; without results it goes.
+    """Give the folder for results, a new one by default, and say at the end where it is; without results that goes.
 
-    aside: say so on standard error.
+    aside: say so on standard error. Raises OSError where nothing can be saved.
     """
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX)) if directory is None else directory.absolute()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX)) if directory is None else _usable(directory.absolute())
     try:
         yield folder
     finally:
@@ -45,3 +45,10 @@ def private_folder(*, keep: bool, aside: bool) -> Iterator[Path]:
             click.echo(f"Configuration, database and logs are in {folder}", err=aside)
         else:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _usable(directory: Path) -> Path:
+    """Make a directory if it is missing, and prove that it can be written to: the archive would try for long."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=directory):
+        return directory

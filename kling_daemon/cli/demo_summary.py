@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kling_daemon.cli.spans import span
+from kling_daemon.cli.durations import brief
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.demo import HANDLERS, Outcome, SavedFile
 
@@ -55,7 +55,7 @@ def facts(outcome: Outcome) -> list[tuple[str, str]]:
             for place, (handler, (done, all_of_them)) in enumerate(_deliveries(outcome).items())
         ),
         ("files", f"{len(saved)} with {size / _MIB:.1f} MiB; {same} have the same SHA-256 as at Kling"),
-        ("time", span(outcome.elapsed)),
+        ("time", brief(outcome.elapsed)),
     ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from kling_daemon.cli.spans import span
+from kling_daemon.cli.durations import brief
 from kling_daemon.demo import ENDPOINTS, HANDLERS, Progress, Scenario, Stage
 from kling_daemon.jobs import JobState
 
@@ -84,7 +84,7 @@ class Lines:
             self._next = progress.elapsed + _LINE_EVERY
             states = Counter(job.state for job in progress.jobs)
             told = "  ".join(f"{state} {states[state]:2}" for state in JobState)
-            click.echo(f"{span(progress.elapsed):>6}  {told}  deliveries {_done(progress)}")
+            click.echo(f"{brief(progress.elapsed):>6}  {told}  deliveries {_done(progress)}")
 
 
 class LiveTable:
@@ -158,7 +158,7 @@ def _numbers(progress: Progress) -> Sequence[tuple[str, str]]:
             f"{kling.requests.get('create', 0)} creates ({kling.slots_full} without a free slot), {asked} queries",
         ),
         ("deliveries", _done(progress)),
-        ("elapsed", span(progress.elapsed)),
+        ("elapsed", brief(progress.elapsed)),
     )
 
 

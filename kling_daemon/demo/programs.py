@@ -1,10 +1,12 @@
 """A program of the demo's, run as a process of its own and always ended."""
 
 import asyncio
+import ctypes
 import os
+import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +23,8 @@ _DYING = timedelta(seconds=2)
 _LAST_LINES = 15
 _FOREIGN = ("KLING_", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY")
 """How variables begin that would have the programs work with the user's own settings, account and data."""
+_PR_SET_PDEATHSIG = 1
+"""Of prctl(2): the signal that this process gets when its parent has died."""
 
 
 class Program:
@@ -60,6 +64,7 @@ class Program:
                 env={**shared, **environ},
                 # Ctrl-C at a terminal goes to a whole group; the demo itself ends its programs, one after the other.
                 start_new_session=True,
+                preexec_fn=_ending_with_parent(),
             )
         program = cls(name, process, log)
         try:
@@ -131,3 +136,11 @@ class Program:
     def _last_lines(self) -> tuple[str, ...]:
         with self._log.open(encoding="utf-8", errors="replace") as lines:
             return tuple(line.rstrip() for line in deque(lines, maxlen=_LAST_LINES))
+
+
+def _ending_with_parent() -> Callable[[], None] | None:
+    """Return what has the kernel stop a new process once the demo is gone, even by `kill -9`; None where none can."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up here, since little is safe between fork and exec
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -53,22 +53,21 @@ class Scenario:
         """Return the jobs, their endpoints in turn."""
         return tuple(_order(shot) for shot in range(1, self.jobs + 1))
 
-    def kling(self) -> Mapping[str, str]:
-        """Return how the simulated Kling behaves: options of `kling-daemon simulate`."""
+    def kling(self) -> Mapping[str, str | int | float]:
+        """Return how the simulated Kling behaves, by the names of its settings."""
         return {
-            "seed": str(self.seed),
             "submitted": "200ms-800ms",
             "processing": "1s-4s",
-            # Above the five and nine of Kling's trial accounts: full at times, and still through in half a minute.
-            "video-slots": "15",
-            "image-slots": "15",
+            # More than a trial account's five and nine, for a short demo, and still too few for all jobs at once.
+            "video_slots": 15,
+            "image_slots": 15,
             "delay": "0s-400ms",
-            "lose": "0.25",
-            "duplicate": "0.25",
-            "reorder": "0.15",
-            "forge": "0.1",
-            "fail": str(self.failing),
-            "file-size": str(256 * 1024),
+            "lose": 0.25,
+            "duplicate": 0.25,
+            "reorder": 0.15,
+            "forge": 0.1,
+            "fail": self.failing,
+            "file_size": 256 * 1024,
         }
 
 

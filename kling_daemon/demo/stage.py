@@ -44,11 +44,11 @@ async def on_stage(scenario: Scenario, workspace: Workspace) -> AsyncIterator[St
     """
     # Outermost, since its guards return only once the programs were asked to stop.
     async with asyncio.TaskGroup() as guards, AsyncExitStack() as stack:
-        options = [f"--{name}={value}" for name, value in scenario.kling().items()]
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in scenario.kling().items()]
         simulator = await stack.enter_async_context(
             Program.running(
                 SIMULATOR,
-                ["simulate", "--json", "--listen=127.0.0.1:0", *options,
+                ["simulate", "--json", "--listen=127.0.0.1:0", f"--seed={scenario.seed}", *options,
                  f"--api-key-file={workspace.api_key}", f"--secret-file={workspace.webhook_secret}"],
                 guards=guards,
                 log=workspace.log(SIMULATOR),

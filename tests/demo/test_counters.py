@@ -1,0 +1,20 @@
+from kling_daemon.demo.counters import Counters
+from kling_daemon.telemetry import Metrics
+
+
+def test_the_daemons_own_metrics_are_understood():
+    metrics = Metrics(version="1")
+    for verdict, reason in (("believed", "signature"), ("refused", "no_match"), ("refused", "stale"), ("hint", "x")):
+        metrics.callback(verdict, reason)
+    metrics.callback("misdirected", "wrong_path")
+    metrics.report("callback", "advanced")
+    metrics.report("poll", "advanced")
+    metrics.report("poll", "unchanged")
+    counters = Counters.from_text(metrics.render()[0].decode())
+    assert counters.verdicts == {"believed": 1, "refused": 2, "hint": 1, "misdirected": 1}
+    assert (counters.received, counters.refused, counters.polls) == (5, 3, 2)
+
+
+def test_a_daemon_that_has_just_started_has_counted_nothing():
+    counters = Counters.from_text(Metrics(version="1").render()[0].decode())
+    assert (counters.received, counters.refused, counters.polls) == (0, 0, 0)
