@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 from fakes.asking import asking
+
 from kling_daemon.store import StoreUnavailableError
 
 

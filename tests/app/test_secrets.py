@@ -1,0 +1,60 @@
+"""Secrets of a wrong form are all named, and none is shown."""
+
+import pydantic
+import pytest
+from fakes.running_daemon import SECRET_TEXT, running_daemon, settings_of
+
+from kling_daemon.app import problems_with_secrets
+from kling_daemon.app.secrets import credential
+
+SHOWN = "shown"
+
+
+def settings(tmp_path, *, key, **secrets):
+    hidden = {name: pydantic.SecretStr(text) for name, text in secrets.items()}
+    return settings_of(tmp_path, trust={"secrets": hidden}, kling={"api_key": pydantic.SecretStr(key)})
+
+
+def test_good_secrets_have_no_problem(tmp_path):
+    assert problems_with_secrets(settings(tmp_path, key="key", good=SECRET_TEXT)) == []
+    assert problems_with_secrets(settings_of(tmp_path)) == []
+
+
+def test_every_malformed_one_is_named_with_its_key(tmp_path):
+    wrong = settings(tmp_path, key=f"{SHOWN}\n", first=f"whsec_{SHOWN}!", good=SECRET_TEXT, second="whsec_")
+    problems = problems_with_secrets(wrong)
+    assert [problem.path for problem in problems] == ["trust.secrets.first", "trust.secrets.second", "kling.api_key"]
+    assert all(SHOWN not in problem.message for problem in problems)
+
+
+def test_a_credential_of_systemd_is_found_where_systemd_says(tmp_path, monkeypatch):
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert credential("api_token") is None
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert credential("api_token") is None
+    (tmp_path / "api_token").write_text("given")
+    assert credential("api_token") == "given"
+
+
+async def test_without_a_key_callbacks_are_taken_and_submitting_is_refused_in_words(tmp_path):
+    async with running_daemon(tmp_path) as daemon:
+        assert (await daemon.post(b'{"id": "t1", "status": "processing"}')).status == 202
+        order = {"endpoint": "/text-to-video/kling-3.0", "body": {"prompt": "x"}}
+        async with daemon.api.post("/api/v1/jobs", json=order) as answer:
+            assert answer.status == 400
+            assert "KLING_API_KEY" in await answer.text()
+
+
+@pytest.mark.parametrize("what", ["unsigned", "signed"])
+async def test_what_a_daemon_logs_shows_no_secret(tmp_path, capfd, what):
+    trust = {"secrets": {"vendor": pydantic.SecretStr(SECRET_TEXT)}}
+    async with running_daemon(tmp_path, kling="http://127.0.0.1:9", called_back=True, trust=trust) as daemon:
+        job = await daemon.submit("/text-to-video/kling-3.0")
+        capability = daemon.capability(job["id"])
+        post = daemon.post if what == "unsigned" else daemon.post_signed
+        await post(b"garbage", path=f"/webhooks/kling/{capability}")
+        await daemon.post(b"{}", path=f"/webhooks/kling/{capability}x")
+        token = (tmp_path / "api-token").read_text().strip()
+    out, err = capfd.readouterr()
+    for secret in (SECRET_TEXT, SECRET_TEXT.removeprefix("whsec_"), capability, token, "Bearer"):
+        assert secret not in out + err
