@@ -83,14 +83,14 @@ def retry_deliveries(where: Where, *, ids: tuple[int, ...], as_json: bool) -> No
 
 
 def _line(delivery: "DeliveryModel", now: datetime) -> tuple[str, ...]:
-    from kling_daemon.cli.spans import span
+    from kling_daemon.cli.durations import brief
 
     if delivery.finished_at is not None:
-        when = f"{span(now - delivery.finished_at)} ago"
+        when = f"{brief(now - delivery.finished_at)} ago"
     elif delivery.due_at > now:
-        when = f"in {span(delivery.due_at - now)}"
+        when = f"in {brief(delivery.due_at - now)}"
     else:
-        when = f"due for {span(now - delivery.due_at)}"
+        when = f"due for {brief(now - delivery.due_at)}"
     return (
         str(delivery.id),
         delivery.handler,

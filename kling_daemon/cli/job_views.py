@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kling_daemon.cli.spans import span
+from kling_daemon.cli.durations import brief
 from kling_daemon.clock import to_rfc3339
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ HEADINGS = ("JOB", "STATE", "ENDPOINT", "CREATED", "TOOK", "REASON")
 def job_line(job: "JobModel", now: datetime) -> tuple[str, ...]:
     """Return a job's cells."""
     took = (job.finished_at or now) - job.created_at
-    return job.id, job.state, job.endpoint or "-", moment(job.created_at), span(took), _reason(job)
+    return job.id, job.state, job.endpoint or "-", moment(job.created_at), brief(took), _reason(job)
 
 
 def job_lines(jobs: Sequence["JobModel"], now: datetime) -> list[tuple[str, ...]]:
@@ -41,7 +41,7 @@ def job_facts(job: "JobModel") -> list[tuple[str, str]]:
         ("created", moment(job.created_at)),
         ("submitted", moment(job.submitted_at) if job.submitted_at else ""),
         ("updated", moment(job.updated_at)),
-        ("finished", f"{moment(finished)} (after {span(finished - job.created_at)})" if finished else ""),
+        ("finished", f"{moment(finished)} (after {brief(finished - job.created_at)})" if finished else ""),
         ("cost", ", ".join(" ".join(filter(None, (charge.amount, charge.kind, charge.unit))) for charge in job.cost)),
         ("note", "Kling reported another end as well; the first one stands" if job.contradicted else ""),
         ("note", "no callback came for its end; a poll found it" if job.callback_missed else ""),

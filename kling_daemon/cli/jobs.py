@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from kling_daemon.cli.durations import DurationType
 from kling_daemon.cli.exit_codes import FAILED, UNREACHABLE
 from kling_daemon.cli.output import json_option, print_facts, print_json, print_table
-from kling_daemon.cli.spans import SpanType
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 STATES = ("queued", "submitted", "processing", "succeeded", "failed")
@@ -56,7 +56,7 @@ def show_job(where: Where, *, job: str, as_json: bool) -> None:
 
 @jobs.command("wait")
 @click.argument("references", metavar="JOB...", nargs=-1, required=True)
-@click.option("--timeout", type=SpanType(), help="Stop waiting after this long, such as 90s, 5m or 1h30m.")
+@click.option("--timeout", type=DurationType(), help="Stop waiting after this long, such as 90s, 5m or 1h30m.")
 @json_option
 @where_options
 @pass_where

@@ -7,9 +7,9 @@ from typing import Any, TextIO
 
 import click
 
+from kling_daemon.cli.durations import DurationType
 from kling_daemon.cli.exit_codes import FAILED, UnreachableExit
 from kling_daemon.cli.output import json_option, print_facts, print_json
-from kling_daemon.cli.spans import SpanType
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 LEGACY_PREFIX = "/v1/"
@@ -26,7 +26,7 @@ LEGACY_PREFIX = "/v1/"
 )
 @click.option("--external-id", metavar="ID", help="The job's id of your own at Kling, by default the daemon's.")
 @click.option("--wait", is_flag=True, help="Wait for the job's end.")
-@click.option("--timeout", type=SpanType(), help="With --wait: stop waiting after this long, such as 10m.")
+@click.option("--timeout", type=DurationType(), help="With --wait: stop waiting after this long, such as 10m.")
 @json_option
 @where_options
 @pass_where

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `1h30m`, `250ms`, `64 KiB`, `10 GB`."""
+"""The quantities of the configuration, durations and sizes: `1h30m`, `250ms`, `64 KiB`, `10 GB`."""
 
 import re
 from datetime import timedelta
@@ -7,18 +7,10 @@ from typing import Annotated
 
 import pydantic
 
-_DURATION_UNITS = {
-    "ms": timedelta(milliseconds=1),
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-}
-_DURATION = re.compile(r"(?:[0-9]{1,9}(?:ms|[smhd])\s*)+", re.ASCII)
-_DURATION_PART = re.compile(r"([0-9]+)(ms|[smhd])", re.ASCII)
-_LONGEST = timedelta(days=36_500)
+from kling_daemon.durations import parse_duration
 
 _SIZE_UNITS = {
+    "": 1,
     "b": 1,
     "kb": 1000,
     "mb": 1000**2,
@@ -29,22 +21,15 @@ _SIZE_UNITS = {
     "gib": 1024**3,
     "tib": 1024**4,
 }
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([a-zA-Z]+)", re.ASCII)
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3}(?=\s*[a-zA-Z]))?)\s*([a-zA-Z]*)", re.ASCII)
 
 
-def parse_duration(value: object) -> timedelta:
-    """Read a duration; a bare number is refused, for nobody remembers its unit. Raises ValueError."""
+def read_duration(value: object) -> timedelta:
+    """Read a duration, which is text in TOML and in the environment. Raises ValueError."""
     if isinstance(value, timedelta):
         return value
-    if not isinstance(value, str) or not _DURATION.fullmatch(text := value.strip()):
-        raise ValueError('must be a duration such as "15s", "5m", "1h30m" or "250ms"')
-    parts = _DURATION_PART.findall(text)
-    if len({unit for _, unit in parts}) < len(parts):
-        raise ValueError('must be a duration that names each unit once, such as "1h30m"')
-    total = sum((int(number) * _DURATION_UNITS[unit] for number, unit in parts), timedelta())
-    if total > _LONGEST:
-        raise ValueError("must be a duration of less than a hundred years")
-    return total
+    # A bare number of TOML's is refused in the words for text that is a bare number.
+    return parse_duration(value if isinstance(value, str) else "")
 
 
 def parse_size(value: object) -> int:
@@ -52,10 +37,7 @@ def parse_size(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    unit = _SIZE_UNITS.get(match[2].lower()) if match else None
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        return int(value)
-    if match is None or unit is None:
+    if match is None or (unit := _SIZE_UNITS.get(match[2].lower())) is None:
         raise ValueError('must be a size such as "64 KiB", "10 GB" or a number of bytes')
     return int(Decimal(match[1]) * unit)
 
@@ -66,7 +48,7 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
-Duration = Annotated[timedelta, pydantic.BeforeValidator(parse_duration)]
+Duration = Annotated[timedelta, pydantic.BeforeValidator(read_duration)]
 """A span of time, nothing included."""
 
 PositiveDuration = Annotated[Duration, pydantic.AfterValidator(_positive)]

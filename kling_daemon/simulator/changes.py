@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from kling_daemon.durations import format_duration, parse_duration
 from kling_daemon.simulator.settings import COUNTS, DURATIONS, RATES, SPANS, SWITCHES, SimulatorSettings
-from kling_daemon.simulator.spans import Span, format_duration, parse_duration
+from kling_daemon.simulator.spans import Span
 
 _NAMES = (*SPANS, "speed", *RATES, *COUNTS, *DURATIONS, *SWITCHES)
 

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from kling_daemon.durations import LONGEST
 from kling_daemon.simulator.refusals import SERVICE_ERRORS
 from kling_daemon.simulator.spans import Span
 from kling_daemon.standard_webhooks import Secret
 
 MAX_FILE_SIZE = 64 * 1024 * 1024
+SLOWEST = 0.001
+"""The least speed: a hundred years that passed more slowly would be past the end of the calendar's arithmetic."""
 
 _SUBMITTED = Span(shortest=timedelta(seconds=1), longest=timedelta(seconds=3))
 _PROCESSING = Span(shortest=timedelta(seconds=20), longest=timedelta(seconds=60))
@@ -30,7 +33,7 @@ class SimulatorSettings:
     """Callbacks of legacy jobs are signed too. Whether Kling does so is not known."""
 
     speed: float = 1.0
-    """How many times faster than written the next two pass."""
+    """How many times faster than written the next two pass; at least 0.001."""
     submitted: Span = _SUBMITTED
     """How long a job stays submitted."""
     processing: Span = _PROCESSING
@@ -96,10 +99,10 @@ def _out_of_range(settings: SimulatorSettings) -> Iterator[str]:
         if getattr(settings, name) < 0:
             yield f"{name}: not less than 0, unlike {getattr(settings, name)}"
     for name in DURATIONS:
-        if getattr(settings, name) < timedelta(0):
-            yield f"{name}: no negative duration, unlike {getattr(settings, name)}"
-    if not 0 < settings.speed < math.inf:
-        yield f"speed: more than 0, not {settings.speed}"
+        if not timedelta(0) <= getattr(settings, name) <= LONGEST:
+            yield f"{name}: from nothing to a hundred years, not {getattr(settings, name)}"
+    if not SLOWEST <= settings.speed < math.inf:
+        yield f"speed: at least {SLOWEST}, not {settings.speed}"
     if settings.file_size > MAX_FILE_SIZE:
         yield f"file_size: at most {MAX_FILE_SIZE}, not {settings.file_size}"
 

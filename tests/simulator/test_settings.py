@@ -12,8 +12,10 @@ from kling_daemon.standard_webhooks import Secret
     [({name: 1.5}, name) for name in RATES]
     + [({name: -1}, name) for name in COUNTS]
     + [({name: timedelta(-1)}, name) for name in DURATIONS]
+    + [({name: timedelta.max}, name) for name in DURATIONS]
     + [
         ({"speed": 0}, "speed"),
+        ({"speed": 1e-300}, "speed"),
         ({"speed": float("nan")}, "speed"),
         ({"lose": float("nan")}, "lose"),
         ({"api_key": ""}, "api_key"),

@@ -72,11 +72,13 @@ def test_key_and_secrets_come_from_environment_or_files_and_are_not_printed(tmp_
     ("options", "named"),
     [
         (["--lose", "3"], "lose: a share between 0 and 1"),
-        (["--delay", "5x"], "delay: '5x' is no duration"),
+        (["--delay", "5x"], "delay: must be a duration such as"),
         (["--listen", "nowhere"], "HOST:PORT"),
         (["--secret", "not base64!"], "webhook secret"),
         (["--api-key-file", sys.executable], "cannot read"),
         (["--refuse-creates", "7"], "refuse_creates"),
+        (["--speed", "1e-300"], "speed"),
+        (["--submitted", "1s-999999999.9d"], "submitted: must be a duration of at most"),
     ],
 )
 def test_a_wrong_option_is_a_usage_error_that_names_it(options, named):

@@ -1,18 +1,17 @@
-"""Durations as people write and read them: `90s`, `5m`, `1h30m`."""
+"""Durations on the command line: an option that reads one, and how one is shown."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
 import click
 
+from kling_daemon.durations import parse_duration
+
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_SPAN = re.compile(r"(?:[0-9]{1,6}(?:ms|[dhms]))+", re.ASCII)
-_PART = re.compile(r"([0-9]+)(ms|[dhms])")
 
 
-class SpanType(click.ParamType[timedelta]):
-    """An option's duration, written as in the configuration: a bare number is refused, whose unit nobody remembers."""
+class DurationType(click.ParamType[timedelta]):
+    """An option's duration, written as in the configuration."""
 
     name = "duration"
 
@@ -20,13 +19,13 @@ class SpanType(click.ParamType[timedelta]):
         """Read it, or fail as a usage error."""
         if isinstance(value, timedelta):
             return value
-        if not _SPAN.fullmatch(value):
-            self.fail(f"{value!r} is no duration; write 90s, 5m or 1h30m", param, ctx)
-        seconds = sum(int(number) * _UNITS.get(unit, 0.001) for number, unit in _PART.findall(value))
-        return timedelta(seconds=seconds)
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
 
 
-def span(duration: timedelta) -> str:
+def brief(duration: timedelta) -> str:
     """Return a duration in its two greatest units: `1d 2h`, `3m 20s`, `4.2s`."""
     seconds = max(duration.total_seconds(), 0.0)
     if seconds < 9.95:  # noqa: PLR2004 - below, a tenth tells something
