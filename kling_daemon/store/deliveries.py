@@ -53,7 +53,7 @@ class DeliveryDesk:
     def void_leases(self, db: sqlite3.Connection) -> int:
         """Take back what an earlier run had begun; its attempts stay counted. Only for the holder of the lock."""
         now = to_millis(self._clock.now())
-        db.execute(self._sql["void_leases_attempts"], (now,))
+        db.execute(self._sql["void_leases_attempts"], (now, now))
         return db.execute(self._sql["void_leases"], (now,)).rowcount
 
     def claim(self, db: sqlite3.Connection, units: Sequence[Claim]) -> list[list[Delivery]]:
@@ -92,7 +92,7 @@ class DeliveryDesk:
         now = to_millis(self._clock.now())
         handlers: list[str | None] = []
         for delivery in units:
-            changed = db.execute(self._sql["retry"], (now, delivery)).rowcount
+            changed = db.execute(self._sql["retry"], (now, now, delivery)).rowcount
             row = db.execute(self._sql["handler_of"], (delivery,)).fetchone() if changed else None
             handlers.append(row[0] if row else None)
         return handlers

@@ -1,10 +1,10 @@
 -- name: void_leases_attempts
 INSERT INTO attempts (delivery, attempt, outcome, error, started_at, finished_at)
-SELECT seq, attempt, 'lost', 'the daemon ended during this attempt', coalesce(claimed_at, ?1), ?1
+SELECT seq, attempt, 'lost', 'the daemon ended during this attempt', coalesce(claimed_at, ?), ?
 FROM deliveries WHERE state = 'running';
 
 -- name: void_leases
-UPDATE deliveries SET state = 'pending', due_at = ?1, owner = NULL, until = NULL WHERE state = 'running';
+UPDATE deliveries SET state = 'pending', due_at = ?, owner = NULL, until = NULL WHERE state = 'running';
 
 -- name: claimable
 SELECT d.seq, d.event, d.notice, d.attempt, d.created_at
@@ -42,12 +42,12 @@ SELECT id, kind, subject, message, raised_at FROM notices WHERE seq = ?;
 
 -- name: results
 SELECT handler, state, result FROM deliveries
-WHERE (event = ?1 OR notice = ?2) AND handler IN (SELECT value FROM json_each(?3));
+WHERE (event = ? OR notice = ?) AND handler IN (SELECT value FROM json_each(?));
 
 -- name: ours
 -- each unit is the list [seq, attempt]; CROSS JOIN makes SQLite look each of them up
-SELECT json_group_array(d.seq) FROM json_each(?1) AS unit CROSS JOIN deliveries d ON d.seq = unit.value ->> 0
-WHERE d.state = 'running' AND d.owner = ?2 AND d.attempt = unit.value ->> 1;
+SELECT json_group_array(d.seq) FROM json_each(?) AS unit CROSS JOIN deliveries d ON d.seq = unit.value ->> 0
+WHERE d.state = 'running' AND d.owner = ? AND d.attempt = unit.value ->> 1;
 
 -- name: settle
 UPDATE deliveries
@@ -59,8 +59,8 @@ FROM json_each(?) AS unit WHERE deliveries.seq = unit.value ->> 0;
 INSERT INTO attempts (delivery, attempt, outcome, error, started_at, finished_at) VALUES {rows};
 
 -- name: retry
-UPDATE deliveries SET state = 'pending', attempt = 0, due_at = ?1, created_at = ?1, finished_at = NULL
-WHERE seq = ?2 AND state IN ('dead', 'dropped', 'pending');
+UPDATE deliveries SET state = 'pending', attempt = 0, due_at = ?, created_at = ?, finished_at = NULL
+WHERE seq = ? AND state IN ('dead', 'dropped', 'pending');
 
 -- name: handler_of
 SELECT h.name FROM deliveries d JOIN handlers h ON h.seq = d.handler WHERE d.seq = ?;

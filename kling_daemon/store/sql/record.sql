@@ -1,12 +1,12 @@
 -- name: load_by_task
-SELECT {columns} FROM jobs WHERE account = ?1 AND task_id IN (SELECT value FROM json_each(?2));
+SELECT {columns} FROM jobs WHERE account = ? AND task_id IN (SELECT value FROM json_each(?));
 
 -- name: load_by_id
-SELECT {columns} FROM jobs WHERE id IN (SELECT value FROM json_each(?1));
+SELECT {columns} FROM jobs WHERE id IN (SELECT value FROM json_each(?));
 
 -- name: load_by_external_id
 -- only jobs whose create has not been answered yet; the others are found by Kling's id
-SELECT {columns} FROM jobs WHERE account = ?1 AND task_id IS NULL AND external_id IN (SELECT value FROM json_each(?2));
+SELECT {columns} FROM jobs WHERE account = ? AND task_id IS NULL AND external_id IN (SELECT value FROM json_each(?));
 
 -- name: save_job
 INSERT INTO jobs ({columns}) VALUES {rows}

@@ -19,5 +19,5 @@ UPDATE submissions SET state = 'sending', tries = tries + 1, owner = ?, until = 
 SELECT {columns} FROM jobs WHERE seq = ?;
 
 -- name: postpone
-UPDATE submissions SET state = ?1, due_at = ?2, error = ?3, owner = NULL, until = NULL
-WHERE job = (SELECT seq FROM jobs WHERE id = ?4) AND state = 'sending' AND owner = ?5;
+UPDATE submissions SET state = ?, due_at = ?, error = ?, owner = NULL, until = NULL
+WHERE job = (SELECT seq FROM jobs WHERE id = ?) AND state = 'sending' AND owner = ?;
