@@ -10,11 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self, TypeVar
 
-from kling_daemon.events import NOTICE, SUBSCRIBABLE, JobEvent, Notice
+from kling_daemon.events import SUBSCRIBABLE, Item
 
 T = TypeVar("T")
-
-Item = JobEvent | Notice
 
 
 class Listener:
@@ -89,9 +87,8 @@ class Bus:
         listeners = self._listeners
         types = set()
         for item in items:
-            item_type = item.type if isinstance(item, JobEvent) else NOTICE
-            types.add(item_type)
-            for listener in listeners[item_type]:
+            types.add(item.type)
+            for listener in listeners[item.type]:
                 listener.put(item)
         for item_type in types:
             for ring in self._bells[item_type]:

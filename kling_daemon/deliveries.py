@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from kling_daemon.events import JobEvent, Notice
+from kling_daemon.events import Item
 
 
 class DeliveryState(StrEnum):
@@ -33,7 +33,7 @@ class Delivery:
 
     id: int
     handler: str
-    item: JobEvent | Notice
+    item: Item
     attempt: int
     """Which attempt this is, from 1."""
     created_at: datetime

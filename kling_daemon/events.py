@@ -101,6 +101,11 @@ class Notice:
     """A sentence that says what is wrong and what to do."""
     raised_at: datetime
 
+    @property
+    def type(self) -> str:
+        """Always `notice`: whoever is given events and notices tells them apart by their `type`."""
+        return NOTICE
+
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that the API and handlers show."""
         return {
@@ -121,6 +126,10 @@ class Notice:
             message=data["message"],
             raised_at=from_rfc3339(data["raised_at"]),
         )
+
+
+Item = JobEvent | Notice
+"""What is told and delivered: an event or a notice."""
 
 
 def notice(kind: NoticeKind, subject: str, message: str, now: datetime) -> Notice:

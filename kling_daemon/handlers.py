@@ -10,10 +10,7 @@ import pydantic
 
 from kling_daemon.contexts import DeliveryContext, HandlerContext
 from kling_daemon.deliveries import RetryPolicy
-from kling_daemon.events import JobEvent, Notice
-
-Item = JobEvent | Notice
-"""What is delivered to a handler."""
+from kling_daemon.events import Item
 
 
 class HandlerConfig(pydantic.BaseModel):

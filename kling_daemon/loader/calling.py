@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from kling_daemon.contexts import DeliveryContext
-from kling_daemon.handlers import Invoke, Item
+from kling_daemon.events import Item
+from kling_daemon.handlers import Invoke
 from kling_daemon.loader.threads import HookThreads
 
 log = structlog.get_logger(__name__)

@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pydantic
 
 from kling_daemon.contexts import HandlerContext
-from kling_daemon.events import NOTICE, JobEvent
-from kling_daemon.handlers import HandlerType, Invoke, Item
+from kling_daemon.events import Item
+from kling_daemon.handlers import HandlerType, Invoke
 from kling_daemon.loader.calling import Call, UnsuitableError, adapt, inspect_call
 from kling_daemon.loader.threads import HookThreads
 
@@ -19,7 +19,7 @@ def open_hooks(hooks: Mapping[str, Call], *, concurrency: int) -> Open:
     """Return what opens the handler that a plugin's event hooks form."""
 
     def choose(item: Item) -> Call:
-        return hooks[item.type if isinstance(item, JobEvent) else NOTICE]
+        return hooks[item.type]
 
     @asynccontextmanager
     async def opened(context: HandlerContext) -> AsyncGenerator[Invoke]:

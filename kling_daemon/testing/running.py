@@ -17,7 +17,8 @@ from kling_daemon.contexts import DeliveryContext, HandlerContext, HttpClient
 from kling_daemon.deliveries import Acknowledged, Delivery, Outcome
 from kling_daemon.dispatch.attempt import Attempt
 from kling_daemon.egress import EgressClient
-from kling_daemon.handlers import ConfiguredHandler, HandlerType, Invoke, Item
+from kling_daemon.events import Item
+from kling_daemon.handlers import ConfiguredHandler, HandlerType, Invoke
 from kling_daemon.hookspecs import hookimpl
 from kling_daemon.loader import Discovery, InstalledPlugin, PluginStatus, configure
 from kling_daemon.loader.examination import examine

@@ -15,7 +15,8 @@ from kling_daemon.app import Addresses, run_daemon
 from kling_daemon.config import load
 from kling_daemon.contexts import DeliveryContext, HandlerContext
 from kling_daemon.deliveries import RetryPolicy
-from kling_daemon.handlers import ConfiguredHandler, Invoke, Item
+from kling_daemon.events import Item
+from kling_daemon.handlers import ConfiguredHandler, Invoke
 from kling_daemon.store import writer
 from kling_daemon.telemetry import configure_logging
 

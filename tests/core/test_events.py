@@ -62,3 +62,9 @@ def test_each_notice_is_a_fact_of_its_own():
 
 def test_handlers_may_subscribe_to_all_event_types_and_to_notices():
     assert SUBSCRIBABLE == ("job.status_changed", "job.completed", "job.failed", "notice")
+
+
+@given(item=events | notices)
+def test_every_item_says_what_it_is_in_a_word_that_handlers_subscribe_to(item):
+    assert item.type in SUBSCRIBABLE
+    assert (item.type == "notice") == isinstance(item, Notice)

@@ -12,7 +12,8 @@ from kling_daemon.bus import Bus
 from kling_daemon.contexts import DeliveryContext, HandlerContext
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.dispatch import Dispatcher
-from kling_daemon.handlers import ConfiguredHandler, Item
+from kling_daemon.events import Item
+from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.jobs import Generation, JobState
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import DeliveryRow, News, Store
