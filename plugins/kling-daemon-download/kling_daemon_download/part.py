@@ -1,7 +1,9 @@
 """A file on its way: what has come so far, and what is needed to go on after a break or a restart."""
 
+import functools
 import hashlib
 import json
+import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -103,6 +105,13 @@ class Part:
         self._digest, self.size, self.note = hashlib.sha256(), 0, None
 
 
+@functools.cache
 def boot_id() -> str:
-    """Return what the kernel draws at each boot."""
-    return _BOOT_ID.read_text().strip()
+    """Return what the kernel draws at each boot.
+
+    Where it is hidden (systemd's `ProcSubset=pid` does that), what this process draws: then no part outlives a restart.
+    """
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return f"{uuid.uuid4()}"

@@ -157,6 +157,25 @@ async def test_a_note_that_does_not_fit_is_not_believed(change, download, server
     assert target.read_bytes() == server.content
 
 
+@pytest.fixture
+def hidden_boot_id(tmp_path, monkeypatch):
+    monkeypatch.setattr(part, "_BOOT_ID", tmp_path / "hidden")
+    part.boot_id.cache_clear()
+    yield
+    part.boot_id.cache_clear()
+
+
+@pytest.mark.usefixtures("hidden_boot_id")
+async def test_where_the_boot_id_is_hidden_a_part_is_continued_by_the_same_process_only(download, server, target):
+    server.script += [server.stalling(MIB), server.stalling(MIB)]
+    await download(idle=0.2)
+    await download(idle=0.2, attempt=2)
+    part.boot_id.cache_clear()  # what a restart comes to
+    await download(attempt=3)
+    assert [asked is None for asked, _ in ranges(server)] == [True, False, True]
+    assert target.read_bytes() == server.content
+
+
 async def test_the_note_holds_no_signature(download, server, folder):
     server.script.append(server.stalling(MIB))
     await download(idle=0.2)
