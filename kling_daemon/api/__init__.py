@@ -3,16 +3,13 @@
 from kling_daemon.api.application import build_api
 from kling_daemon.api.guard import digest
 from kling_daemon.api.services import ApiServices, SubmitJob
-from kling_daemon.api.sites import ListenError, listening
 from kling_daemon.api.token import TokenError, ensure_token
 
 __all__ = [
     "ApiServices",
-    "ListenError",
     "SubmitJob",
     "TokenError",
     "build_api",
     "digest",
     "ensure_token",
-    "listening",
 ]

@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from kling_daemon import __version__
-from kling_daemon.api import ApiServices, build_api, digest, ensure_token, listening
+from kling_daemon.api import ApiServices, build_api, digest, ensure_token
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.looping import looping
 from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
@@ -20,6 +20,7 @@ from kling_daemon.dispatch import Dispatcher
 from kling_daemon.egress import EgressClient
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.jobs import JobState
+from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin
 from kling_daemon.polling import PollPolicy
 from kling_daemon.receiver import PlainCallbacks, build_receiver

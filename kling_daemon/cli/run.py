@@ -44,8 +44,9 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
 
     import structlog
 
-    from kling_daemon.api import ListenError, TokenError
+    from kling_daemon.api import TokenError
     from kling_daemon.app import run_daemon
+    from kling_daemon.listening import ListenError
     from kling_daemon.store import StoreError
     from kling_daemon.telemetry import configure_logging
 

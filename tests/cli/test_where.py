@@ -5,8 +5,8 @@ import pytest
 from aiohttp import web
 from fakes.local_api import LOCAL, TOKEN, local_api
 
-from kling_daemon.api import listening
 from kling_daemon.config import UnixAddress
+from kling_daemon.listening import listening
 
 
 @pytest.mark.parametrize(

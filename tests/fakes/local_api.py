@@ -8,13 +8,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter
 
-from kling_daemon.api import ApiServices, build_api, digest, listening
+from kling_daemon.api import ApiServices, build_api, digest
 from kling_daemon.bus import Bus
 from kling_daemon.client import Daemon, Target
 from kling_daemon.clock import SystemClock
 from kling_daemon.config import TcpAddress, UnixAddress
 from kling_daemon.dispatch import HandlerStatus, Openness
 from kling_daemon.jobs import Generation, Job, JobState, Origin, new_id
+from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin, PluginStatus
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import Intent, News, Recorded, Registration, Store

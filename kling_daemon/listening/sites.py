@@ -11,9 +11,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from kling_daemon.api.runner import QuietRunner
-from kling_daemon.api.shortcut import Shortcut
 from kling_daemon.config import Address, TcpAddress, UnixAddress
+from kling_daemon.listening.runner import QuietRunner
+from kling_daemon.listening.shortcut import Shortcut
 
 SOCKET_MODE = 0o660
 """Owner and group may connect; the token is asked for all the same."""

@@ -5,8 +5,8 @@ import pytest
 from aiohttp import web
 from fakes.local_api import LOCAL, daemon_and_api
 
-from kling_daemon.api import ListenError, listening
 from kling_daemon.config import TcpAddress, UnixAddress
+from kling_daemon.listening import ListenError, listening
 
 
 @pytest.fixture

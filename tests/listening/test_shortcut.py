@@ -8,7 +8,7 @@ from aiohttp import web
 from fakes.dispatching import PATIENCE, until
 from fakes.local_api import LOCAL
 
-from kling_daemon.api import listening
+from kling_daemon.listening import listening
 
 SHORT = b"POST /short HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
 LONG = b"POST /long HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"

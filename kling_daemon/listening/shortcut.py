@@ -10,7 +10,7 @@ from typing import Protocol
 from aiohttp import StreamReader, web
 from aiohttp.http_parser import RawRequestMessage
 
-from kling_daemon.api.connections import QuietConnection
+from kling_daemon.listening.connections import QuietConnection
 
 
 class Shortcut(Protocol):

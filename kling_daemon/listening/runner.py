@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from kling_daemon.api.connections import QuietConnection
-from kling_daemon.api.shortcut import Shortcut, ShortcutConnection
+from kling_daemon.listening.connections import QuietConnection
+from kling_daemon.listening.shortcut import Shortcut, ShortcutConnection
 
 
 class QuietRunner(web.AppRunner):
