@@ -9,7 +9,7 @@ from kling_daemon.contexts import Log
 from kling_daemon.deliveries import Delivery, DeliveryState, Outcome, RetryPolicy, Settlement, settle
 from kling_daemon.dispatch.attempt_log import AttemptLog
 from kling_daemon.dispatch.wording import describe
-from kling_daemon.events import Notice, NoticeKind
+from kling_daemon.events import Notice, NoticeKind, notice
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.store import Store
 from kling_daemon.tracking import NoticeBoard
@@ -64,14 +64,27 @@ class Settler:
         )
         word = type(outcome).__name__.lower()
         self._observe(self._handler.name, word, took)
-        if await self._commit(delivery, settlement, word, started_at):
-            await self._tell(delivery, settlement, word)
+        death = self._death(delivery, settlement)
+        if await self._commit(delivery, settlement, word, started_at, death):
+            self._tell(delivery, settlement, word, death)
 
-    async def _commit(self, delivery: Delivery, settlement: Settlement, word: str, started_at: datetime) -> bool:
+    def _death(self, delivery: Delivery, settlement: Settlement) -> Notice | None:
+        # A notice about a notice that cannot be delivered would itself have to be delivered.
+        if settlement.state is not DeliveryState.DEAD or isinstance(delivery.item, Notice):
+            return None
+        message = (
+            f"The handler {self._handler.name} did not get {delivery.item.type} of job {delivery.item.job_id}: "
+            f"{settlement.error}. Retry it with `kling-daemon deliveries retry {delivery.id}`."
+        )
+        return notice(NoticeKind.DELIVERY_DEAD, str(delivery.id), message, self._clock.now())
+
+    async def _commit(
+        self, delivery: Delivery, settlement: Settlement, word: str, started_at: datetime, death: Notice | None
+    ) -> bool:
         tries = 0
         while True:
             try:
-                ours = await self._store.settle(delivery, settlement, outcome=word, started_at=started_at)
+                ours = await self._store.settle(delivery, settlement, outcome=word, started_at=started_at, notice=death)
             except Exception as error:  # noqa: BLE001 - whatever the store's trouble, the outcome must not be lost
                 tries += 1
                 log = AttemptLog(self._log, delivery)
@@ -84,22 +97,15 @@ class Settler:
                     AttemptLog(self._log, delivery).warning("lease lost", outcome=word)
                 return ours
 
-    async def _tell(self, delivery: Delivery, settlement: Settlement, word: str) -> None:
+    def _tell(self, delivery: Delivery, settlement: Settlement, word: str, death: Notice | None) -> None:
         match settlement.state:
             case DeliveryState.DONE:
                 self._on_closed()
             case DeliveryState.DEAD:
                 self._on_closed()
                 AttemptLog(self._log, delivery).error("delivery dead", outcome=word, error=settlement.error)
-                # A notice about a notice that cannot be delivered would itself have to be delivered.
-                if not isinstance(delivery.item, Notice):
-                    await self._board.put_up(
-                        NoticeKind.DELIVERY_DEAD,
-                        str(delivery.id),
-                        f"The handler {self._handler.name} did not get {delivery.item.type} of job "
-                        f"{delivery.item.job_id}: {settlement.error}. "
-                        f"Retry it with `kling-daemon deliveries retry {delivery.id}`.",
-                    )
+                if death is not None:
+                    self._board.tell(death)
             case _ if word == "failed":
                 AttemptLog(self._log, delivery).warning(
                     "attempt failed", error=settlement.error, due_at=settlement.due_at.isoformat()

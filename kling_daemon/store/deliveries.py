@@ -14,6 +14,7 @@ from kling_daemon.jobs import JobState
 from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
+from kling_daemon.store.notices import NoticeDesk
 from kling_daemon.store.rows import compact, from_snapshot
 from kling_daemon.store.statements import Statements
 
@@ -36,16 +37,19 @@ class Settled:
     outcome: str
     """A word for the attempt's record: `acknowledged`, `failed`, …."""
     started_at: datetime
+    notice: Notice | None
+    """What to tell the operator of it, in the same transaction."""
 
 
 class DeliveryDesk:
     """The operations on deliveries; each takes a group's units at once."""
 
-    def __init__(self, *, owner: str, clock: Clock, fanout: Fanout, cache: EventCache) -> None:
+    def __init__(self, *, owner: str, clock: Clock, fanout: Fanout, notices: NoticeDesk, cache: EventCache) -> None:
         """Take the name under which leases are held, and what is shared with the other operations."""
         self._owner = owner
         self._clock = clock
         self._fanout = fanout
+        self._notices = notices
         self._cache = cache
         self._sql = Statements("deliveries")
         self._save_attempts = BulkInsert(self._sql["save_attempt"], marks(6))
@@ -65,7 +69,7 @@ class DeliveryDesk:
         now = to_millis(self._clock.now())
         named = compact([(unit.delivery.id, unit.delivery.attempt) for unit in units])
         ours = set(json.loads(db.execute(self._sql["ours"], (named, self._owner)).fetchone()[0]))
-        answers, rows, attempts = [], [], []
+        answers, rows, attempts, notices = [], [], [], []
         for unit in units:
             delivery, settlement = unit.delivery, unit.settlement
             answers.append(delivery.id in ours)
@@ -79,21 +83,27 @@ class DeliveryDesk:
             ))  # fmt: skip
             started_at = to_millis(unit.started_at)
             attempts.append((delivery.id, delivery.attempt, unit.outcome, settlement.error, started_at, now))
+            if unit.notice is not None:
+                notices.append(unit.notice)
         if rows:
             db.execute(self._sql["settle"], (compact(rows),))
             self._save_attempts.run(db, attempts)
+        self._notices.raise_(db, notices)
         return answers
 
     def retry(self, db: sqlite3.Connection, units: Sequence[int]) -> list[str | None]:
         """Give deliveries all their attempts again, at once; returns the handler's name, None where it is not to be.
 
-        A person's decision: dead, dropped and waiting ones can be retried, one that is done or running cannot.
+        A person's decision: dead, dropped and waiting ones can be retried, one that is done or running cannot. The
+        notice of its death is cleared.
         """
         now = to_millis(self._clock.now())
         handlers: list[str | None] = []
         for delivery in units:
             changed = db.execute(self._sql["retry"], (now, now, delivery)).rowcount
             row = db.execute(self._sql["handler_of"], (delivery,)).fetchone() if changed else None
+            if row:
+                self._notices.clear(db, [(NoticeKind.DELIVERY_DEAD, str(delivery))])
             handlers.append(row[0] if row else None)
         return handlers
 

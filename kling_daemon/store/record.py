@@ -207,8 +207,10 @@ class Recorder:
         if named is None and report.external_id is not None:
             named = group.unanswered.get(report.external_id)
         ours = group.by_id.get(named) if named is not None else None
+        if ours is None or report.external_id not in (None, ours.job.external_id):
+            return None
         # A job keeps the task that it got first: a report about another task is none of its business.
-        return ours if ours is not None and (report.task_id is None or ours.job.task_id is None) else None
+        return ours if report.task_id is None or ours.job.task_id is None else None
 
     def _follow(
         self,

@@ -93,6 +93,7 @@ class Store:
                     migrate(db)
                     sequences, cache = Sequences(db), EventCache()
                     fanout = Fanout(db, sequences)
+                    notices = NoticeDesk(clock=clock, sequences=sequences, fanout=fanout)
                     recorder = Recorder(
                         account=account,
                         clock=clock,
@@ -105,9 +106,11 @@ class Store:
                     )
                     return {
                         "recorder": recorder,
-                        "deliveries": DeliveryDesk(owner=owner, clock=clock, fanout=fanout, cache=cache),
+                        "deliveries": DeliveryDesk(
+                            owner=owner, clock=clock, fanout=fanout, notices=notices, cache=cache
+                        ),
                         "submissions": SubmissionDesk(owner=owner, clock=clock, recorder=recorder),
-                        "notices": NoticeDesk(clock=clock, sequences=sequences, fanout=fanout),
+                        "notices": notices,
                         "polls": PollDesk(account=account, clock=clock, policy=policy, random=random),
                         "fanout": fanout,
                     }
@@ -140,9 +143,22 @@ class Store:
         """Begin attempts at up to so many due deliveries; each attempt is counted before it is made."""
         return await self._writer.write(self._deliveries.claim, Claim(handler=handler, limit=limit, lease=lease))
 
-    async def settle(self, delivery: Delivery, settlement: Settlement, *, outcome: str, started_at: datetime) -> bool:
-        """Write down what became of an attempt; False, and nothing written, when its lease was no longer ours."""
-        settled = Settled(delivery=delivery, settlement=settlement, outcome=outcome, started_at=started_at)
+    async def settle(
+        self,
+        delivery: Delivery,
+        settlement: Settlement,
+        *,
+        outcome: str,
+        started_at: datetime,
+        notice: Notice | None = None,
+    ) -> bool:
+        """Write down what became of an attempt; False, and nothing written, when its lease was no longer ours.
+
+        notice: raised in the same transaction, so that no crash can come between a death and its notice.
+        """
+        settled = Settled(
+            delivery=delivery, settlement=settlement, outcome=outcome, started_at=started_at, notice=notice
+        )
         return await self._writer.write(self._deliveries.settle, settled)
 
     async def next_delivery_due(self, handler: str) -> datetime | None:

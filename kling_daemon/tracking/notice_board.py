@@ -6,7 +6,7 @@ import structlog
 
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock
-from kling_daemon.events import NoticeKind, notice
+from kling_daemon.events import Notice, NoticeKind, notice
 from kling_daemon.store import Store
 
 log = structlog.get_logger(__name__)
@@ -35,9 +35,13 @@ class NoticeBoard:
             log.warning("notice not stored", kind=kind.value, subject=subject, error=repr(error))
             return
         if new:
-            log.warning("notice raised", kind=kind.value, subject=subject, message=message)
-            self._count(kind.value)
-            self._bus.publish([raised])
+            self.tell(raised)
+
+    def tell(self, raised: Notice) -> None:
+        """Tell of a notice that is stored."""
+        log.warning("notice raised", kind=raised.kind.value, subject=raised.subject, message=raised.message)
+        self._count(raised.kind.value)
+        self._bus.publish([raised])
 
     async def take_down(self, kind: NoticeKind, subject: str) -> bool:
         """Clear a notice, if it is open; False when that could not be stored and has to be said again."""

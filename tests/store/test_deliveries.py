@@ -184,6 +184,24 @@ async def test_a_dead_delivery_can_be_retried_with_all_its_attempts_and_a_done_o
         assert await store.retry_delivery(999) is None
 
 
+async def test_a_death_and_its_notice_are_one_and_a_retry_clears_the_notice(tmp_path):
+    async with opened(tmp_path) as store:
+        await store.register_handlers([Registration(name="archive", events=frozenset({"job.completed"}))])
+        await store.record(news())
+        (delivery,) = await claim(store)
+        dead = settle(
+            Failed(error="no"), attempt=1, created_at=START, policy=RetryPolicy(max_attempts=1), now=START, jitter=0
+        )
+        death = notice(NoticeKind.DELIVERY_DEAD, str(delivery.id), "It did not get it.", START)
+        assert await store.settle(delivery, dead, outcome="failed", started_at=START, notice=death)
+        assert await store.read.open_notices() == [death]
+        lost = notice(NoticeKind.DELIVERY_DEAD, "77", "Of a lease that is not ours.", START)
+        assert not await store.settle(delivery, dead, outcome="failed", started_at=START, notice=lost)
+        assert await store.read.open_notices() == [death]
+        await store.retry_delivery(delivery.id)
+        assert await store.read.open_notices() == []
+
+
 async def test_steps_outlive_a_restart(tmp_path):
     async with opened(tmp_path) as store:
         await store.register_handlers([Registration(name="archive", events=frozenset({"job.completed"}))])

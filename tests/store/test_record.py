@@ -129,6 +129,14 @@ async def test_a_report_about_another_task_never_moves_a_job(tmp_path, intents):
         assert (await store.read.job(made.id)).state is JobState.SUBMITTED
 
 
+async def test_a_report_with_another_external_id_is_not_about_a_job_that_waits_for_its_task(tmp_path, intents):
+    async with opened(tmp_path) as store:
+        made = (await store.make_job(intents("e1"))).job
+        strange = await store.record(News(report=report("t9", external_id="e9"), job_id=made.id))
+        assert strange.effect is Effect.IGNORED
+        assert (await store.read.job(made.id)).task_id is None
+
+
 async def test_a_task_that_belongs_to_another_job_is_not_given_to_a_second_one(tmp_path, intents):
     async with opened(tmp_path) as store:
         await store.record(news("t1", JobState.PROCESSING))
