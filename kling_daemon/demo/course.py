@@ -76,7 +76,7 @@ class _Course:
         stage = self._stage
         async with Daemon(stage.target) as daemon:
             async with stage.daemon.answering():
-                # One after the other: with the same seed each shot has the same fate again.
+                # One after the other, as a person's script would, so that Kling gets them about in this order.
                 ordered = [await _submit(daemon, order) for order in self._scenario.orders()]
             last = await self.step(daemon)
             while not last.is_over and last.elapsed < self._scenario.patience:
