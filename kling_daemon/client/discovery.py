@@ -1,6 +1,7 @@
 """Finding the daemon: where it listens, and the token that it wants."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -70,8 +71,9 @@ def _checked(url: str) -> str:
 def _find_socket(environ: Mapping[str, str]) -> Path | None:
     roots = [Path(environ["XDG_RUNTIME_DIR"])] if environ.get("XDG_RUNTIME_DIR") else []
     for root in (*roots, Path("/run")):
-        if (root / SOCKET).is_socket():
-            return root / SOCKET
+        with suppress(PermissionError):  # a folder that is not for us
+            if (root / SOCKET).is_socket():
+                return root / SOCKET
     return None
 
 

@@ -1,5 +1,6 @@
 """Which file the configuration is read from."""
 
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,19 +16,28 @@ def find_config(explicit: Path | None, environ: Mapping[str, str], *, for_run: b
 
     In this order: the explicit one, `$KLING_DAEMON_CONFIG`, `./config.toml`, `/etc/kling-daemon/config.toml`. Only
     `run` looks into the current folder, so that no other verb changes its mind with the place where it is typed. A
-    file that was named must exist: ConfigError.
+    file that was named must exist: ConfigError. One that may not be looked at counts as existing: reading it says so.
     """
     if explicit is not None:
         return _existing(explicit, "--config")
     if named := environ.get(VARIABLE):
         return _existing(Path(named).expanduser(), VARIABLE)
     for candidate in (LOCAL, SYSTEM) if for_run else (SYSTEM,):
-        if candidate.is_file():
+        if _exists(candidate):
             return candidate
     return None
 
 
 def _existing(path: Path, named_by: str) -> Path:
-    if not path.is_file():
+    if not _exists(path):
         raise ConfigError([Problem(path=named_by, message=f"there is no file {path}")], path)
     return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False

@@ -73,6 +73,10 @@ def read_secret_file(path: Path, *, private: bool) -> str:
             if private and mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise SecretError(f"{path} may be opened by others (mode {mode:04o}); run: chmod 600 {path}")
             content = file.read(_LONGEST + 1)
+    except PermissionError:
+        raise SecretError(
+            f"cannot read {path}: permission denied; it must belong to the user that the daemon runs as"
+        ) from None
     except OSError as error:
         raise SecretError(f"cannot read {path}: {error.strerror}") from None
     if len(content) > _LONGEST:

@@ -1,4 +1,5 @@
 import pytest
+from fakes.unprivileged import unprivileged
 
 from kling_daemon.client import AddressError, find_daemon
 from kling_daemon.config import ConfigError
@@ -46,6 +47,13 @@ def test_without_anything_the_defaults_hold(environ):
     target = find_daemon(None, None, environ)
     assert target.url == "http://127.0.0.1:8766"
     assert "KLING_DAEMON_TOKEN" in target.token_from
+
+
+def test_a_socket_in_a_folder_that_is_not_ours_is_passed_over(tmp_path, environ):
+    (tmp_path / "kling-daemon").mkdir(mode=0)
+    with unprivileged():
+        target = find_daemon(None, None, environ | {"XDG_RUNTIME_DIR": str(tmp_path)})
+    assert target.url == "http://127.0.0.1:8766"
 
 
 def test_what_cannot_be_found_is_said(tmp_path, environ):

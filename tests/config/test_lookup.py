@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+from fakes.unprivileged import unprivileged
 
-from kling_daemon.config import ConfigError, find_config, lookup
+from kling_daemon.config import ConfigError, find_config, load, lookup
 
 
 @pytest.fixture
@@ -39,3 +40,13 @@ def test_a_file_that_was_named_must_exist():
         find_config(Path("nowhere.toml"), {}, for_run=True)
     with pytest.raises(ConfigError, match=r"KLING_DAEMON_CONFIG: there is no file nowhere\.toml"):
         find_config(None, {"KLING_DAEMON_CONFIG": "nowhere.toml"}, for_run=True)
+
+
+def test_a_file_that_may_not_be_looked_at_is_not_passed_over_but_said_to_be_unreadable(here, monkeypatch):
+    closed = here / "closed"
+    closed.mkdir(mode=0)
+    monkeypatch.setattr(lookup, "SYSTEM", closed / "config.toml")
+    with unprivileged():
+        for explicit in (None, closed / "config.toml"):
+            [problem] = load(find_config(explicit, {}, for_run=False), {"HOME": str(here)}).problems
+            assert str(problem) == f"{closed}/config.toml: cannot be read: Permission denied"

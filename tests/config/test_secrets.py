@@ -1,4 +1,5 @@
 import pytest
+from fakes.unprivileged import unprivileged
 
 from kling_daemon.config.secrets import SecretError, one_line, resolve
 
@@ -65,3 +66,10 @@ def test_a_secret_is_one_printable_line():
     assert one_line("  abc \n", "x").get_secret_value() == "abc"
     with pytest.raises(SecretError, match="x holds more than one line"):
         one_line("a\nb", "x")
+
+
+def test_a_file_of_another_user_is_told_as_such(tmp_path):
+    path = secret_file(tmp_path, mode=0)
+    with unprivileged():
+        _, [(_, message)] = resolve({"a": {"file": str(path)}}, {})
+    assert message == f"cannot read {path}: permission denied; it must belong to the user that the daemon runs as"
