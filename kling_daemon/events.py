@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any, Self
 
 from kling_daemon.clock import from_rfc3339, optional, to_rfc3339
-from kling_daemon.jobs import Job, JobState, derived_id, new_id
+from kling_daemon.ids import derived_id, new_id
+from kling_daemon.jobs import Job, JobState
 from kling_daemon.reports import Change
 
 SCHEMA_VERSION = 1

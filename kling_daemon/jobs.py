@@ -1,16 +1,12 @@
 """A job: one piece of work that Kling does for us, and the states it passes through."""
 
-import hashlib
-import os
-import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from kling_daemon.clock import from_rfc3339, optional, to_millis, to_rfc3339
+from kling_daemon.clock import from_rfc3339, optional, to_rfc3339
 from kling_daemon.outputs import Charge, Output
 
 
@@ -182,44 +178,3 @@ class Job:
             contradicted=data["contradicted"],
             callback_missed=data["callback_missed"],
         )
-
-
-NAMESPACE = uuid.UUID("6f1c2f0e-5d1b-5a53-9d0b-0c7a3a9f1e11")
-"""The UUIDv5 namespace of everything whose id must come out the same from a restored backup."""
-
-_NAMESPACE_BYTES = NAMESPACE.bytes
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-def new_id(now: datetime) -> str:
-    """Return a fresh id for what we create, jobs and notices: a UUIDv7 (RFC 9562), so that ids rise with time.
-
-    Rising ids keep index pages warm; the standard library has `uuid7` from Python 3.14 on only.
-    """
-    millis = to_millis(now).to_bytes(6, "big")
-    number = int.from_bytes(millis + os.urandom(10), "big")
-    number = number & ~(0xF << 76) | 0x7 << 76
-    number = number & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=number))
-
-
-def derived_id(name: str) -> str:
-    """Return the UUIDv5 (RFC 9562) of a name in our namespace: the same again, whenever and wherever it is asked for.
-
-    Written out, since the general `uuid.uuid5` takes seven times as long and each adopted job needs three.
-    """
-    digest = bytearray(hashlib.sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).digest())
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
-
-
-def adopted_job_id(account: str, task_id: str) -> str:
-    """Return the id of a job that another program created: the same one each time Kling tells of it."""
-    return derived_id(f"job:{account}:{task_id}")
-
-
-def is_job_id(text: str) -> bool:
-    """True when the text has the form of a job's id."""
-    return _ID.fullmatch(text) is not None

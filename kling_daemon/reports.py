@@ -11,7 +11,8 @@ from enum import StrEnum
 from math import inf
 from typing import Any
 
-from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps, adopted_job_id
+from kling_daemon.ids import adopted_job_id
+from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
 from kling_daemon.outputs import Charge, Output
 
 

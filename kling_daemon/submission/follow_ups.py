@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 from kling_daemon.contexts import Submit
 from kling_daemon.deliveries import Delivery
-from kling_daemon.jobs import Job, derived_id
+from kling_daemon.ids import derived_id
+from kling_daemon.jobs import Job
 
 
 class Accept(Protocol):

@@ -1,12 +1,12 @@
 """What stands in for the daemon around a handler that is tested: each keeps what it was told."""
 
 import json
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kling_daemon.jobs import NAMESPACE
+from kling_daemon.deliveries import Delivery
+from kling_daemon.submission.follow_ups import follow_up_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +69,12 @@ class Submitted:
 
 
 class RecordingSubmit:
-    """A `Submit` that creates nothing: the same delivery and key give the same job, also in a later attempt."""
+    """A `Submit` that creates nothing; its jobs have the ids that they would have in the daemon."""
 
-    def __init__(self, idempotency_key: str) -> None:
-        """Take the delivery's key."""
+    def __init__(self, delivery: Delivery) -> None:
+        """Submit during this delivery: the same delivery and key give the same job, also in a later attempt."""
         self.submitted: dict[str, Submitted] = {}
-        self._idempotency_key = idempotency_key
+        self._delivery = delivery
 
     async def __call__(
         self, endpoint: str, body: Mapping[str, Any], *, key: str = "", tags: Mapping[str, str] | None = None
@@ -82,7 +82,7 @@ class RecordingSubmit:
         """Keep what was asked for and return the job's id."""
         if key not in self.submitted:
             self.submitted[key] = Submitted(
-                job_id=str(uuid.uuid5(NAMESPACE, f"submitted:{self._idempotency_key}:{key}")),
+                job_id=follow_up_id(self._delivery, key),
                 endpoint=endpoint,
                 body=json.loads(json.dumps(body)),
                 key=key,

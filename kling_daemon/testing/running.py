@@ -88,7 +88,7 @@ async def run_handler(
             id=1, handler=configured.name, item=event, attempt=attempt, created_at=START, results=dict(results)
         )
         running = Attempt(delivery, timeout=timeout.total_seconds())
-        journal, submit = MemoryJournal(steps), RecordingSubmit(delivery.idempotency_key)
+        journal, submit = MemoryJournal(steps), RecordingSubmit(delivery)
         raised: list[BaseException] = []
         outcome = await running.run(
             _recording(invoke, raised),

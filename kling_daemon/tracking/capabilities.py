@@ -6,7 +6,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from kling_daemon.jobs import is_job_id
+from kling_daemon.ids import is_job_id
 from kling_daemon.store import StoreError
 
 _KEY_BYTES = 32

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from strategies.kling_news import EPOCH, KLING_STATES, arrivals, histories, queued_job, reports
 
 from kling_daemon.events import EventType, JobEvent, events_of
-from kling_daemon.jobs import FailureReason, Job, JobState, Origin, adopted_job_id
+from kling_daemon.ids import adopted_job_id
+from kling_daemon.jobs import FailureReason, Job, JobState, Origin
 from kling_daemon.outputs import Charge, Output, OutputFile
 from kling_daemon.reports import Change, Report, adopt, fold
 

@@ -14,7 +14,8 @@ from kling_daemon.client import Daemon, Target
 from kling_daemon.clock import SystemClock
 from kling_daemon.config import TcpAddress, UnixAddress
 from kling_daemon.dispatch import HandlerStatus, Openness
-from kling_daemon.jobs import Generation, Job, JobState, Origin, new_id
+from kling_daemon.ids import new_id
+from kling_daemon.jobs import Generation, Job, JobState, Origin
 from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin, PluginStatus
 from kling_daemon.reports import Report, Source

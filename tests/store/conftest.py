@@ -2,7 +2,8 @@
 
 import pytest
 
-from kling_daemon.jobs import Generation, Job, JobState, Origin, new_id
+from kling_daemon.ids import new_id
+from kling_daemon.jobs import Generation, Job, JobState, Origin
 from kling_daemon.store import Intent
 from kling_daemon.testing.clock import START
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from strategies.kling_news import arrivals, histories
 
 from kling_daemon.events import EventType
-from kling_daemon.jobs import FailureReason, JobState, adopted_job_id
+from kling_daemon.ids import adopted_job_id
+from kling_daemon.jobs import FailureReason, JobState
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Source, adopt, fold
 from kling_daemon.store import Effect, HintWeight, News, Registration

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from kling_daemon.ids import is_job_id
 from kling_daemon.plugin import HandlerConfig, HandlerType, Reject, Retry, hookimpl
 from kling_daemon.testing import (
     Acknowledged,
@@ -109,6 +110,7 @@ async def test_the_same_follow_up_is_the_same_job_in_every_attempt():
     second = await run_handler(greeter(handle), make_event(), attempt=2)
     assert first.result == second.result
     assert len(set(first.result["ids"])) == len(first.submitted) == 1
+    assert is_job_id(first.result["ids"][0])
 
 
 async def test_what_is_not_json_cannot_be_remembered():

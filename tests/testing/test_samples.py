@@ -1,5 +1,6 @@
 from kling_daemon.events import EventType, JobEvent, Notice
-from kling_daemon.jobs import Job, JobState, is_job_id
+from kling_daemon.ids import is_job_id
+from kling_daemon.jobs import Job, JobState
 from kling_daemon.testing import make_event, make_job, make_notice, make_output
 
 
