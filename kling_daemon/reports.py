@@ -82,7 +82,8 @@ def adopt(report: Report, account: str) -> Change:
     """Make the job that a report about an unknown task speaks of; the report must bear a task id."""
     if report.task_id is None:
         raise ValueError("a report without a task id creates no job")
-    blank = Job(
+    ends = report.verdict is not None
+    job = Job(
         id=adopted_job_id(account, report.task_id),
         task_id=report.task_id,
         external_id=report.external_id,
@@ -90,24 +91,26 @@ def adopt(report: Report, account: str) -> Change:
         generation=report.generation,
         endpoint=report.endpoint,
         model=report.model,
-        state=JobState.QUEUED,
-        reason=None,
-        message="",
-        outputs=(),
-        cost=(),
+        # Kling has it, whatever else the report says: an adopted job is never merely queued.
+        state=JobState.SUBMITTED if report.state in (None, JobState.QUEUED) else report.state,
+        reason=report.reason,
+        message=report.message,
+        outputs=report.outputs,
+        cost=report.cost,
         tags={},
         origin=Origin.ADOPTED,
         created_at=report.created_at or report.received_at,
-        submitted_at=report.created_at,
+        submitted_at=report.created_at or report.received_at,
         updated_at=report.stamp,
-        finished_at=None,
+        finished_at=report.stamp if ends else None,
         contradicted=False,
-        callback_missed=False,
+        callback_missed=ends and report.callback_missed,
+        stamps=Stamps(
+            outputs=report.updated_at if report.outputs else None,
+            cost=report.updated_at if report.cost else None,
+            verdict=report.updated_at,
+        ),
     )
-    # Kling has it, whatever else the report says: an adopted job is never merely queued.
-    job = fold(blank, report).job
-    if job.state is JobState.QUEUED:
-        job = replace(job, state=JobState.SUBMITTED)
     return Change(job=job, previous_state=None, advanced=True, contradicted=False)
 
 

@@ -103,6 +103,27 @@ def test_a_change_says_what_the_state_was_and_whether_it_rose(data, job):
 
 
 @given(report=reports())
+def test_adopting_a_job_is_folding_its_first_report_into_one_that_nothing_is_known_of(report):
+    blank = replace(
+        queued_job(),
+        id=adopted_job_id("default", "t1"),
+        task_id=report.task_id,
+        external_id=None,
+        endpoint=None,
+        model=None,
+        tags={},
+        origin=Origin.ADOPTED,
+        created_at=report.created_at or report.received_at,
+        updated_at=report.stamp,
+    )
+    folded = fold(blank, report).job
+    expected = replace(folded, state=JobState.SUBMITTED) if folded.state is JobState.QUEUED else folded
+    adopted = adopt(report, "default").job
+    assert adopted == expected
+    assert adopted.stamps == expected.stamps
+
+
+@given(report=reports())
 def test_an_adopted_job_is_known_to_kling_and_has_the_same_id_each_time(report):
     job = adopt(report, "default").job
     assert job.id == adopted_job_id("default", "t1")
