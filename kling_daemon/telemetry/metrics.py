@@ -1,6 +1,7 @@
 """What is counted and measured, for `/metrics`; services know plain methods, only this module knows Prometheus."""
 
 from collections.abc import Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -40,18 +41,22 @@ class Metrics:
         )
         self._group_units = self._histogram("commit_units", "How much one commit brought.", _GROUP_BUCKETS)
         self._commit_seconds = self._histogram("commit_seconds", "How long one commit took.", _COMMIT_BUCKETS)
+        # Finding a metric by its labels takes longer than counting with it; these are counted one by one.
+        self._callbacks_of = cache(self._callbacks.labels)
+        self._deliveries_of = cache(self._deliveries.labels)
+        self._delivery_seconds_of = cache(self._delivery_seconds.labels)
 
     def callback(self, verdict: str, reason: str) -> None:
         """Count a request at the callback path."""
-        self._callbacks.labels(verdict, reason).inc()
+        self._callbacks_of(verdict, reason).inc()
 
-    def report(self, source: str, effect: str) -> None:
-        """Count a believed report."""
-        self._reports.labels(source, effect).inc()
+    def reports(self, source: str, effect: str, count: int) -> None:
+        """Count believed reports."""
+        self._reports.labels(source, effect).inc(count)
 
-    def event(self, event_type: str) -> None:
-        """Count a stored event."""
-        self._events.labels(event_type).inc()
+    def events(self, event_type: str, count: int) -> None:
+        """Count stored events."""
+        self._events.labels(event_type).inc(count)
 
     def notice(self, kind: str) -> None:
         """Count a stored notice."""
@@ -59,8 +64,8 @@ class Metrics:
 
     def delivery(self, handler: str, outcome: str, seconds: float) -> None:
         """Count an attempt that ended, and measure how long it took."""
-        self._deliveries.labels(handler, outcome).inc()
-        self._delivery_seconds.labels(handler).observe(seconds)
+        self._deliveries_of(handler, outcome).inc()
+        self._delivery_seconds_of(handler).observe(seconds)
 
     def polls(self, outcome: str, count: int = 1) -> None:
         """Count jobs that Kling was asked about."""
@@ -93,12 +98,12 @@ class Metrics:
         for state, count in by_state.items():
             self._open_jobs.labels(state).set(count)
 
-    def job_moved(self, previous: str | None, state: str, *, ended: bool) -> None:
-        """Follow one job from state to state among the open ones."""
+    def jobs_moved(self, previous: str | None, state: str, count: int, *, ended: bool) -> None:
+        """Follow jobs from state to state among the open ones."""
         if previous is not None:
-            self._open_jobs.labels(previous).dec()
+            self._open_jobs.labels(previous).dec(count)
         if not ended:
-            self._open_jobs.labels(state).inc()
+            self._open_jobs.labels(state).inc(count)
 
     @property
     def registry(self) -> CollectorRegistry:

@@ -9,25 +9,27 @@ from typing import Protocol
 import structlog
 
 from kling_daemon.bus import Bus
-from kling_daemon.events import EventType
+from kling_daemon.events import EventType, JobEvent
 from kling_daemon.store import Effect, News, Recorded, Store
 
 log = structlog.get_logger(__name__)
+
+_CHANGED = EventType.STATUS_CHANGED
 
 
 class Counters(Protocol):
     """What the tracker counts; filled by the telemetry."""
 
-    def report(self, source: str, effect: str) -> None:
-        """Count a believed report."""
+    def reports(self, source: str, effect: str, count: int) -> None:
+        """Count believed reports."""
         ...
 
-    def event(self, event_type: str) -> None:
-        """Count a stored event."""
+    def events(self, event_type: str, count: int) -> None:
+        """Count stored events."""
         ...
 
-    def job_moved(self, previous: str | None, state: str, *, ended: bool) -> None:
-        """Follow one job from state to state."""
+    def jobs_moved(self, previous: str | None, state: str, count: int, *, ended: bool) -> None:
+        """Follow jobs from state to state."""
         ...
 
     def missed_callback(self, endpoint: str | None, model: str | None) -> None:
@@ -82,20 +84,23 @@ class Tracker:
             self._bus.publish(events)
         if any(_may_hurry_polls(recorded) for _, recorded in untold):
             self.polls_changed.set()
-        self._count(untold)
+        self._count(untold, events)
         _log(untold)
 
-    def _count(self, untold: Sequence[tuple[News, Recorded]]) -> None:
+    def _count(self, untold: Sequence[tuple[News, Recorded]], events: Sequence[JobEvent]) -> None:
+        """Count each kind of thing once for all that one commit brought."""
+        effects = Counter((news.report.source, done.effect) for news, done in untold if news.report is not None)
+        for (source, effect), count in effects.items():
+            self._counters.reports(source.value, effect.value, count)
+        for event_type, count in Counter(event.type for event in events).items():
+            self._counters.events(event_type.value, count)
+        moves = Counter((event.previous_state, event.job.state) for event in events if event.type is _CHANGED)
+        for (previous, state), count in moves.items():
+            self._counters.jobs_moved(previous, state.value, count, ended=state.is_terminal)
         for news, recorded in untold:
-            if news.report is not None:
-                self._counters.report(news.report.source.value, recorded.effect.value)
-                if recorded.job is not None and recorded.job.callback_missed and recorded.events:
-                    self._counters.missed_callback(recorded.job.endpoint, recorded.job.model)
-            for event in recorded.events:
-                self._counters.event(event.type.value)
-                if event.type is EventType.STATUS_CHANGED:
-                    state = event.job.state
-                    self._counters.job_moved(event.previous_state, state.value, ended=state.is_terminal)
+            job = recorded.job
+            if news.report is not None and job is not None and job.callback_missed and recorded.events:
+                self._counters.missed_callback(job.endpoint, job.model)
             if recorded.evicted_hints:
                 self._counters.hints_evicted(recorded.evicted_hints)
 

@@ -7,9 +7,9 @@ def test_the_daemons_own_metrics_are_understood():
     for verdict, reason in (("believed", "signature"), ("refused", "no_match"), ("refused", "stale"), ("hint", "x")):
         metrics.callback(verdict, reason)
     metrics.callback("misdirected", "wrong_path")
-    metrics.report("callback", "advanced")
-    metrics.report("poll", "advanced")
-    metrics.report("poll", "unchanged")
+    metrics.reports("callback", "advanced", 1)
+    metrics.reports("poll", "advanced", 1)
+    metrics.reports("poll", "unchanged", 1)
     counters = Counters.from_text(metrics.render()[0].decode())
     assert counters.verdicts == {"believed": 1, "refused": 2, "hint": 1, "misdirected": 1}
     assert (counters.received, counters.refused, counters.polls) == (5, 3, 2)

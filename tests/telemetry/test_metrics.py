@@ -25,8 +25,8 @@ def samples(metrics):
 
 def test_everything_that_is_counted_is_shown(metrics):
     metrics.callback("believed", "signature")
-    metrics.report("callback", "advanced")
-    metrics.event("job.completed")
+    metrics.reports("callback", "advanced", 1)
+    metrics.events("job.completed", 1)
     metrics.notice("kling.silent")
     metrics.delivery("archive", "done", 0.2)
     metrics.polls("answered", 20)
@@ -64,7 +64,7 @@ def test_open_jobs_are_set_and_a_state_without_any_is_not_shown(metrics):
 
 def test_two_daemons_in_one_process_do_not_mix(metrics):
     other = Metrics(version="1")
-    other.event("job.failed")
+    other.events("job.failed", 1)
     assert ("kling_daemon_events_total", "job.failed") not in samples(metrics)
 
 
