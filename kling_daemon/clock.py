@@ -45,7 +45,7 @@ def to_millis(moment: datetime) -> int:
 
 def from_millis(millis: int) -> datetime:
     """Return the aware UTC moment that lies that many milliseconds after 1970."""
-    return EPOCH + timedelta(milliseconds=millis)
+    return datetime.fromtimestamp(millis / 1_000, UTC)  # exact: a float holds any such number of milliseconds
 
 
 def to_rfc3339(moment: datetime) -> str:

@@ -140,7 +140,7 @@ def notice(kind: NoticeKind, subject: str, message: str, now: datetime) -> Notic
 
 def event_id(job_id: str, event_type: EventType, state: JobState) -> str:
     """Return an event's id, derived so that a restored backup emits the same key again."""
-    return derived_id(f"event:{job_id}:{event_type}:{state}")
+    return derived_id("event:" + job_id + ":" + event_type + ":" + state)
 
 
 def events_of(change: Change, occurred_at: datetime) -> tuple[JobEvent, ...]:

@@ -9,7 +9,7 @@ import binascii
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -56,6 +56,11 @@ class Secret:
 
     name: str
     key: bytes
+    _keyed: hmac.HMAC = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Keyed once: that is half of the work for a body of Kling's size.
+        object.__setattr__(self, "_keyed", hmac.new(self.key, digestmod=sha256))
 
     @classmethod
     def parse(cls, name: str, text: str) -> Self:
@@ -71,6 +76,12 @@ class Secret:
 
     def __repr__(self) -> str:
         return f"Secret(name={self.name!r})"
+
+    def digest(self, message: bytes) -> bytes:
+        """Return the HMAC-SHA256 of a message under the key."""
+        keyed = self._keyed.copy()
+        keyed.update(message)
+        return keyed.digest()
 
 
 def sign(secret: Secret, webhook_id: str, timestamp: int, body: bytes) -> str:
@@ -113,7 +124,7 @@ def verify(
 
 
 def _digest(secret: Secret, webhook_id: bytes, timestamp: bytes, body: bytes) -> bytes:
-    return hmac.digest(secret.key, b"%b.%b.%b" % (webhook_id, timestamp, body), sha256)
+    return secret.digest(b"%b.%b.%b" % (webhook_id, timestamp, body))
 
 
 def _decode(entry: str) -> bytes | None:

@@ -6,6 +6,7 @@ would wait for the busy event loop once per row; with many rows in one statement
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 _CHUNKS = (128, 64, 32, 16, 8, 4, 2, 1)
@@ -27,7 +28,7 @@ class BulkInsert:
         start = 0
         for size in _CHUNKS:
             while len(rows) - start >= size:
-                values = [value for row in rows[start : start + size] for value in row]
+                values = tuple(chain.from_iterable(rows[start : start + size]))
                 db.execute(self._statements[size], values)
                 start += size
 

@@ -1,4 +1,4 @@
-"""How jobs stand in the database: one column each, lists and tags as JSON, times as milliseconds."""
+"""How jobs stand in the database: a column for each part, outputs, cost and tags as JSON, times as milliseconds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
-from kling_daemon.outputs import Charge, Output
+from kling_daemon.outputs import Charge, Output, OutputFile
 
 JOB_COLUMNS = (
     "seq", "id", "account", "task_id", "external_id", "generation", "endpoint", "model", "state", "reason", "message",
@@ -16,7 +16,7 @@ JOB_COLUMNS = (
     "callback_missed", "outputs_stamp", "cost_stamp", "verdict_stamp", "callback_expected", "prompted", "polls",
     "poll_at",
 )  # fmt: skip
-"""The columns of `jobs`, in the order in which rows are read and written here."""
+"""The columns of `jobs`, in the order in which rows are read and written here, and in which snapshots list them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,8 @@ def to_row(stored: StoredJob) -> tuple[Any, ...]:
         str(job.state),
         str(job.reason) if job.reason else None,
         job.message,
-        compact([output.as_json() for output in job.outputs]) if job.outputs else "[]",
-        compact([charge.as_json() for charge in job.cost]) if job.cost else "[]",
+        compact([_output_to_list(output) for output in job.outputs]) if job.outputs else "[]",
+        compact([(charge.kind, charge.amount, charge.unit) for charge in job.cost]) if job.cost else "[]",
         compact(dict(job.tags)) if job.tags else "{}",
         str(job.origin),
         to_millis(job.created_at),
@@ -79,13 +79,13 @@ def to_row(stored: StoredJob) -> tuple[Any, ...]:
 
 
 def to_snapshot(row: Sequence[Any]) -> str:
-    """Return a job's row as the JSON object that an event keeps: the job as it was then."""
-    return compact(dict(zip(JOB_COLUMNS, row, strict=True)))
+    """Return a job's row as the JSON list that an event keeps: the job as it was then."""
+    return compact(row)
 
 
 def from_snapshot(text: str) -> Job:
     """Read the job that `to_snapshot` wrote."""
-    return _job(json.loads(text))
+    return _job(dict(zip(JOB_COLUMNS, json.loads(text), strict=True)))
 
 
 def from_row(row: Sequence[Any]) -> StoredJob:
@@ -113,8 +113,8 @@ def _job(values: Mapping[str, Any]) -> Job:
         state=JobState(values["state"]),
         reason=optional(FailureReason, values["reason"]),
         message=values["message"],
-        outputs=tuple(Output.from_json(output) for output in json.loads(values["outputs"])),
-        cost=tuple(Charge.from_json(charge) for charge in json.loads(values["cost"])),
+        outputs=tuple(_output_from_list(output) for output in json.loads(values["outputs"])),
+        cost=tuple(Charge(kind=kind, amount=amount, unit=unit) for kind, amount, unit in json.loads(values["cost"])),
         tags=json.loads(values["tags"]),
         origin=Origin(values["origin"]),
         created_at=from_millis(values["created_at"]),
@@ -127,5 +127,23 @@ def _job(values: Mapping[str, Any]) -> Job:
             outputs=optional(from_millis, values["outputs_stamp"]),
             cost=optional(from_millis, values["cost_stamp"]),
             verdict=optional(from_millis, values["verdict_stamp"]),
+        ),
+    )
+
+
+def _output_to_list(output: Output) -> tuple[Any, ...]:
+    files = [(file.role, file.url, optional(to_millis, file.expires_at)) for file in output.files]
+    return output.type, output.id, output.duration, files
+
+
+def _output_from_list(parts: Sequence[Any]) -> Output:
+    type_, id_, duration, files = parts
+    return Output(
+        type=type_,
+        id=id_,
+        duration=duration,
+        files=tuple(
+            OutputFile(role=role, url=url, expires_at=optional(from_millis, expires_at))
+            for role, url, expires_at in files
         ),
     )

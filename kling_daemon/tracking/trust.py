@@ -13,6 +13,8 @@ from kling_daemon import standard_webhooks
 from kling_daemon.standard_webhooks import Secret, SignatureError
 from kling_daemon.tracking.capabilities import Capabilities
 
+_SIGNING = {name.encode("ascii"): name for name in standard_webhooks.HEADERS}
+
 
 class Confirm(StrEnum):
     """Which callbacks are believed only when Kling, asked, says the same."""
@@ -90,9 +92,9 @@ class Trust:
             return Verdict(kind=VerdictKind.MISDIRECTED, reason="wrong_path")
         job_id = self._capabilities.check(capability) if capability is not None else None
         signing = [
-            (name, value.decode("utf-8", "surrogateescape"))
+            (_SIGNING[name], value.decode("utf-8", "surrogateescape"))
             for raw, value in headers
-            if (name := raw.decode("latin-1").lower()) in standard_webhooks.HEADERS
+            if (name := raw.lower()) in _SIGNING
         ]
         if signing:
             return self._judge_signed(signing, body, job_id, now)
