@@ -21,6 +21,7 @@ async def main():
     stop = StopSignal(timedelta(seconds={limit}))
     with stop.installed():
         print("ready", flush=True)
+        {first}
         await stop.wait()
         print("asked", flush=True)
         {then}
@@ -34,8 +35,8 @@ LEAVE_A_THREAD = "threading.Thread(target=time.sleep, args=(600,), name='stuck')
 
 
 class Started:
-    def __init__(self, *, limit, then="pass", afterwards="pass"):
-        code = PROGRAM.format(limit=limit, then=then, afterwards=afterwards)
+    def __init__(self, *, limit, first="pass", then="pass", afterwards="pass"):
+        code = PROGRAM.format(limit=limit, first=first, then=then, afterwards=afterwards)
         self.process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         self.read_until("ready")
 
@@ -87,6 +88,19 @@ def test_past_the_limit_the_process_ends_whatever_hangs(start, then):
     status, said = program.end()
     assert status == 1
     assert "did not stop in time" in said
+
+
+@pytest.mark.parametrize("first", [HANG, "[None for _ in iter(int, 1)]"], ids=["asleep", "busy"])
+def test_a_loop_that_is_blocked_already_is_found_too(start, first):
+    program = start(limit=0.3, first=first)
+    program.send(signal.SIGTERM)
+    assert program.end()[0] == 1
+
+
+def test_it_ends_although_nobody_reads_the_log(start):
+    program = start(limit=0.3, first="[sys.stdout.write('x' * 4096) for _ in range(64)]")
+    program.send(signal.SIGTERM)
+    assert program.process.wait(timeout=30) == 1
 
 
 def test_a_thread_that_the_interpreter_would_wait_for_is_named_and_ended(start):
