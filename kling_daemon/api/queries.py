@@ -10,7 +10,7 @@ from aiohttp import web
 
 from kling_daemon.api.cursors import from_cursor, to_cursor
 from kling_daemon.api.problems import bad_request
-from kling_daemon.config import did_you_mean
+from kling_daemon.spelling import did_you_mean
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500

@@ -2,7 +2,7 @@
 
 from kling_daemon.config.addresses import Address, TcpAddress, UnixAddress
 from kling_daemon.config.lookup import find_config
-from kling_daemon.config.problems import ConfigError, Problem, did_you_mean, nearest
+from kling_daemon.config.problems import ConfigError, Problem
 from kling_daemon.config.reading import Loaded, load
 from kling_daemon.config.sections import DeliverySettings, HandlerSettings
 from kling_daemon.config.settings import Settings
@@ -18,9 +18,7 @@ __all__ = [
     "Settings",
     "TcpAddress",
     "UnixAddress",
-    "did_you_mean",
     "find_config",
     "load",
-    "nearest",
     "problems_of",
 ]

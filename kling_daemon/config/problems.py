@@ -1,7 +1,6 @@
 """A mistake in the configuration is a value: where it is and what to do about it."""
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +35,3 @@ class ConfigError(Exception):
         source = "the environment" if self.file is None else str(self.file)
         count = "1 mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
         return "\n".join([f"{count} in the configuration ({source}):", *(f"  {problem}" for problem in self.problems)])
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean '…'?` for the nearest known word, nothing when none is near."""
-    near = nearest(word, known)
-    return f"; did you mean '{near}'?" if near else ""
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that resembles a word most; None when none does."""
-    return next(iter(difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)), None)

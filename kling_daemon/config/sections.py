@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from kling_daemon.config.addresses import Tcp, TcpAddress, TcpOrUnix
-from kling_daemon.config.problems import did_you_mean
 from kling_daemon.config.quantities import Duration, PositiveDuration, Size
 from kling_daemon.config.secrets import SecretText
 from kling_daemon.config.urls import RootUrl
 from kling_daemon.events import SUBSCRIBABLE
+from kling_daemon.spelling import did_you_mean
 
 Rate = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, pydantic.Field(ge=1)]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pydantic
 
-from kling_daemon.config.problems import Problem, nearest
+from kling_daemon.config.problems import Problem
+from kling_daemon.spelling import nearest
 
 _PLAIN = {
     "missing": "is missing",

@@ -10,13 +10,14 @@ import pluggy
 import pydantic
 
 from kling_daemon import hookspecs
-from kling_daemon.config import HandlerSettings, did_you_mean
+from kling_daemon.config import HandlerSettings
 from kling_daemon.config.settings import is_handler_name
 from kling_daemon.events import SUBSCRIBABLE
 from kling_daemon.handlers import HandlerType
 from kling_daemon.hookspecs import EVENT_HOOKS, PROJECT
 from kling_daemon.loader.calling import UnsuitableError, inspect_call
 from kling_daemon.loader.installed import InstalledPlugin
+from kling_daemon.spelling import did_you_mean
 
 REGISTER = "kling_register_handlers"
 HOOKS = frozenset({REGISTER, *EVENT_HOOKS})

@@ -1,6 +1,5 @@
 """Changing settings while the simulator runs: read from JSON, every mistake named."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +8,7 @@ from typing import Any
 from kling_daemon.durations import format_duration, parse_duration
 from kling_daemon.simulator.settings import COUNTS, DURATIONS, RATES, SPANS, SWITCHES, SimulatorSettings
 from kling_daemon.simulator.spans import Span
+from kling_daemon.spelling import did_you_mean
 
 _NAMES = (*SPANS, "speed", *RATES, *COUNTS, *DURATIONS, *SWITCHES)
 
@@ -51,8 +51,7 @@ def _read(name: str, value: Any) -> Any:
             raise ValueError("expected true or false")
         return value
     if name not in _NAMES:
-        nearest = difflib.get_close_matches(name, _NAMES, n=1)
-        raise ValueError("no such setting" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+        raise ValueError(f"no such setting{did_you_mean(name, _NAMES)}")
     if type(value) is int or (type(value) is float and name not in COUNTS):
         return value
     raise ValueError("expected a whole number" if name in COUNTS else "expected a number")

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from kling_daemon.config import ConfigError, Problem, did_you_mean
+from kling_daemon.config import ConfigError, Problem
 
 
 def test_an_error_names_the_file_and_every_mistake():
@@ -13,9 +13,3 @@ def test_an_error_names_the_file_and_every_mistake():
 
 def test_a_problem_has_a_json_form():
     assert Problem(path="a", message="b").as_json() == {"path": "a", "message": "b"}
-
-
-def test_only_a_near_name_is_suggested():
-    assert did_you_mean("directorx", ["directory", "delay"]) == "; did you mean 'directory'?"
-    assert did_you_mean("Interval", ["interval"]) == "; did you mean 'interval'?"
-    assert did_you_mean("zzz", ["directory"]) == ""

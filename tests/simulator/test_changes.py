@@ -34,7 +34,7 @@ def test_every_mistake_is_named_with_what_was_expected():
     with pytest.raises(ChangeError) as error:
         changed(SETTINGS, wrong)
     assert all(f"{name}: " in str(error.value) for name in wrong)
-    assert "did you mean lose?" in str(error.value)
+    assert "did you mean 'lose'?" in str(error.value)
 
 
 def test_values_out_of_range_are_refused_too():
