@@ -15,6 +15,8 @@ from kling_daemon.clock import to_millis
 _NAMESPACE = uuid.UUID("6f1c2f0e-5d1b-5a53-9d0b-0c7a3a9f1e11").bytes
 """The UUIDv5 namespace of everything that is derived; changed, it would give every adopted job and event another id."""
 
+_VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -35,11 +37,8 @@ def derived_id(name: str) -> str:
 
     Written out, since the general `uuid.uuid5` takes seven times as long and each adopted job needs three.
     """
-    digest = bytearray(hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest())
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
+    text = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def adopted_job_id(account: str, task_id: str) -> str:
