@@ -1,0 +1,49 @@
+"""What is shipped for running the daemon as a service fits the program: the unit, and the README's configuration."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from fakes.daemon_process import Machine
+
+from kling_daemon.config import Settings, load
+from kling_daemon.config.credentials import API_KEY, WEBHOOK_SECRETS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+UNIT = (ROOT / "systemd" / "kling-daemon.service").read_text()
+
+
+def values(setting):
+    return re.findall(rf"^{setting}=(.*)$", UNIT, re.MULTILINE)
+
+
+def test_the_readmes_configuration_is_sound(tmp_path):
+    machine = Machine(tmp_path)
+    (section,) = re.findall(r"^## Run it$(.*?)^## ", README, re.MULTILINE | re.DOTALL)
+    (shown,) = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
+    machine.config.write_text(shown)
+    checked = machine.typed("config", "check", "--config", machine.config)
+    assert (checked.status, checked.err) == (0, "")
+    assert checked.out.endswith("Handlers: archive.\n")
+
+
+def test_the_unit_gives_the_daemon_the_credentials_that_it_reads():
+    assert values("LoadCredential") == [API_KEY, WEBHOOK_SECRETS, "api_token"]
+
+
+def test_the_unit_waits_for_longer_than_the_daemon_takes_to_stop():
+    settings: Settings = load(None, {"HOME": "/"}).settings_or_raise()
+    (seconds,) = values("TimeoutStopSec")
+    assert timedelta(seconds=int(seconds.removesuffix("s"))) > settings.service.stop_timeout
+
+
+def test_the_unit_and_the_readme_speak_of_the_same_places():
+    (start,) = values("ExecStart")
+    program = start.split()[0]
+    assert f"ln -s {program} " in README
+    for place in ("/etc/kling-daemon/config.toml", "useradd --system kling-daemon"):
+        assert place in README
+        assert place in UNIT
+    for credential in (API_KEY, WEBHOOK_SECRETS):
+        assert f"/etc/credstore/{credential} " in README
