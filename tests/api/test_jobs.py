@@ -33,7 +33,8 @@ async def test_an_id_that_fits_two_jobs_is_a_conflict_unless_it_is_our_own(tmp_p
     async with daemon_and_api(tmp_path) as (daemon, api):
         first, second = await api.make_job(), await api.make_job()
         for job in (first, second):
-            await api.report(job, JobState.SUBMITTED, external_id="twice")
+            await api.report(job, JobState.SUBMITTED)
+            await api.report(job, JobState.PROCESSING, external_id="twice")
         with pytest.raises(DaemonError, match="more than one job") as refused:
             await daemon.job("twice")
         assert refused.value.status == 409
