@@ -20,9 +20,18 @@ class Program:
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], *, log: Path, environ: Mapping[str, str], listen: bool = False
+        cls,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environ: Mapping[str, str],
+        listen: bool = False,
+        folder: Path | None = None,
     ) -> Self:
-        """Start a command with some variables added to the environment. listen: its standard output can be read."""
+        """Start a command with some variables added to the environment.
+
+        listen: its standard output can be read. folder: where it runs; by default where we do.
+        """
         with log.open("ab") as stream:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -30,6 +39,7 @@ class Program:
                 stdout=asyncio.subprocess.PIPE if listen else stream,
                 stderr=stream,
                 env={**os.environ, **environ},
+                cwd=folder,
             )
         return cls(process)
 
