@@ -1,10 +1,11 @@
 """What a handler is given: a logger, a directory, an HTTP client, and its memory between attempts."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from kling_daemon.http_client import HttpClient
 
 
 class Log(Protocol):
@@ -26,44 +27,13 @@ class Log(Protocol):
         """Say that something failed."""
         ...
 
-
-class HttpResponse(Protocol):
-    """An answer whose body has not been read yet."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        ...
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers; look-ups ignore case."""
-        ...
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Stream the body as it comes. Raises HttpError when it breaks off, stalls or is too long."""
+    def exception(self, event: str, **values: object) -> object:
+        """Say that something failed, with the traceback of the exception that is being handled."""
         ...
 
 
-class HttpError(Exception):
-    """A request of a handler's could not be made, or its answer broke off; the message says why."""
-
-
-class HttpRefusedError(HttpError):
-    """The configuration forbids the request; trying again cannot help. Raise `Reject` from it."""
-
-
-class HttpClient(Protocol):
-    """The client for everything that a handler fetches or sends; it keeps to the `[egress]` settings."""
-
-    def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> AbstractAsyncContextManager[HttpResponse]:
-        """Send a request; redirects are followed for GET and HEAD only.
-
-        Raises HttpRefusedError when `[egress]` forbids the address, HttpError when no answer comes.
-        """
-        ...
+class SubmitRefusedError(Exception):
+    """The daemon does not take this submission; nothing was stored or sent. The message says why."""
 
 
 class Submit(Protocol):
@@ -79,7 +49,9 @@ class Submit(Protocol):
     ) -> str:
         """Store the intent to create a job and return the job's id.
 
-        Once per delivery and key: a second call, also by a later attempt, returns the same job and pays nothing.
+        endpoint: the path at Kling. body: what Kling documents for it; callback URL and external id are added. tags:
+        notes that Kling never sees. Once per delivery and key: a second call, also by a later attempt, returns the same
+        job and pays nothing. Raises SubmitRefusedError for what can never be sent: `Reject` is the answer to that.
         """
         ...
 
@@ -97,7 +69,7 @@ class HandlerContext:
 
 
 class Journal(Protocol):
-    """Where a delivery's small results are kept between attempts; filled by the daemon."""
+    """Where a delivery's small results are kept between attempts; handlers use it through `step` and the cursor."""
 
     async def load(self, step: str) -> Any:
         """Return what was saved under this name, or None."""

@@ -1,6 +1,7 @@
 """What a handler is made of: its type, its configuration, what it may raise, and how its lane calls it."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,8 +43,8 @@ class Handler(Protocol):
     """An open reactor. `handle` may take the event, the context, or both, told apart by these names."""
 
     @property
-    def handle(self) -> Callable[..., Awaitable[Mapping[str, Any] | None]]:
-        """Take one event or notice; returning acknowledges it, raising has it tried again."""
+    def handle(self) -> Callable[..., Awaitable[Mapping[str, Any] | None] | Mapping[str, Any] | None]:
+        """Take one event or notice, async or not; returning acknowledges it, raising has it tried again."""
         ...
 
 
@@ -57,7 +58,7 @@ class HandlerType:
     """The model of the instance's own keys; derive it from HandlerConfig."""
     open: Callable[[Any, HandlerContext], AbstractAsyncContextManager[Handler]]
     """Called with the validated configuration and the context; what it yields is the open handler."""
-    events: frozenset[str] | set[str]
+    events: AbstractSet[str]
     """What it reacts to unless the operator says otherwise: `job.completed`, …, `notice`."""
 
 

@@ -1,17 +1,10 @@
 """The one door for plugins: everything that a plugin may import from the daemon."""
 
-from kling_daemon.contexts import (
-    DeliveryContext,
-    HandlerContext,
-    HttpClient,
-    HttpError,
-    HttpRefusedError,
-    HttpResponse,
-    Log,
-)
+from kling_daemon.contexts import DeliveryContext, HandlerContext, Journal, Log, Submit, SubmitRefusedError
 from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
 from kling_daemon.handlers import Handler, HandlerConfig, HandlerType, Reject, Retry
 from kling_daemon.hookspecs import hookimpl
+from kling_daemon.http_client import HttpClient, HttpError, HttpRefusedError, HttpResponse
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin
 from kling_daemon.outputs import Charge, Output, OutputFile
 
@@ -36,6 +29,7 @@ __all__ = [
     "Job",
     "JobEvent",
     "JobState",
+    "Journal",
     "Log",
     "Notice",
     "NoticeKind",
@@ -44,5 +38,7 @@ __all__ = [
     "OutputFile",
     "Reject",
     "Retry",
+    "Submit",
+    "SubmitRefusedError",
     "hookimpl",
 ]

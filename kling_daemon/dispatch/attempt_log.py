@@ -30,6 +30,10 @@ class AttemptLog:
         """Say that something failed."""
         return self.log.error(event, **self._bound(values))
 
+    def exception(self, event: str, **values: object) -> object:
+        """Say that something failed, with the traceback of the exception that is being handled."""
+        return self.log.error(event, **self._bound({"exc_info": True, **values}))
+
     def _bound(self, values: dict[str, object]) -> dict[str, object]:
         item = self.delivery.item
         job = {"job_id": item.job_id} if isinstance(item, JobEvent) else {}

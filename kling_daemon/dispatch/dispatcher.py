@@ -12,13 +12,14 @@ import structlog
 
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock
-from kling_daemon.contexts import HandlerContext, HttpClient, Submit
+from kling_daemon.contexts import HandlerContext, Submit
 from kling_daemon.deliveries import Delivery, RetryPolicy
 from kling_daemon.dispatch.keeper import REOPENING, Keeper
 from kling_daemon.dispatch.lane import IDLE, UNWILLING, Lane
 from kling_daemon.dispatch.settler import Observe, Settler
 from kling_daemon.dispatch.status import HandlerStatus
 from kling_daemon.handlers import ConfiguredHandler
+from kling_daemon.http_client import HttpClient
 from kling_daemon.store import Registration, Store
 from kling_daemon.tracking import NoticeBoard
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from kling_daemon.contexts import HttpRefusedError
+from kling_daemon.http_client import HttpRefusedError
 
 _ENCODED = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
 """A URL of these characters only (RFC 3986) is already percent-encoded."""

@@ -9,10 +9,10 @@ import aiohttp
 from yarl import URL
 
 from kling_daemon import __version__
-from kling_daemon.contexts import HttpError, HttpResponse
 from kling_daemon.egress.addresses import Rules, parse, resolve
 from kling_daemon.egress.failures import FAILURES, failure
 from kling_daemon.egress.response import StreamedResponse
+from kling_daemon.http_client import HttpError, HttpResponse
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

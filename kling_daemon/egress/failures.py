@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import aiohttp
 
-from kling_daemon.contexts import HttpError
+from kling_daemon.http_client import HttpError
 
 FAILURES = (aiohttp.ClientError, OSError, ValueError)
 """What aiohttp raises when a request cannot be made or its answer breaks off; TimeoutError is an OSError."""

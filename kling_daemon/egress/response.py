@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from kling_daemon.contexts import HttpError, HttpRefusedError
 from kling_daemon.egress.failures import FAILURES
+from kling_daemon.http_client import HttpError, HttpRefusedError
 
 _CHUNK = 256 * 1024
 

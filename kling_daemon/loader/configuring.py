@@ -1,6 +1,6 @@
 """Making handlers of what the operator configured, and finding every mistake in the sections of handlers at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pydantic
 
@@ -145,9 +145,7 @@ class _Configuring:
     def _concurrency(self) -> int:
         return self._section.concurrency or self._settings.delivery.concurrency
 
-    def _configured(
-        self, plugin: InstalledPlugin, events: frozenset[str] | set[str] | tuple[str, ...], opener: Open
-    ) -> ConfiguredHandler | None:
+    def _configured(self, plugin: InstalledPlugin, events: Iterable[str], opener: Open) -> ConfiguredHandler | None:
         section, default = self._section, self._settings.delivery
         policy = RetryPolicy(
             max_attempts=section.max_attempts or default.max_attempts,

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from kling_daemon.clock import Clock
+from kling_daemon.contexts import SubmitRefusedError
 from kling_daemon.ids import new_id
 from kling_daemon.jobs import Job, JobState, Origin
 from kling_daemon.store import AmbiguousReferenceError, Intent, News, Store, StoreUnavailableError
-from kling_daemon.submission.orders import Order, SubmitRefusedError, complete
+from kling_daemon.submission.orders import Order, complete
 from kling_daemon.submission.spool import Spool
 from kling_daemon.tracking import Capabilities, Tracker
 

@@ -5,15 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kling_daemon.contexts import SubmitRefusedError
 from kling_daemon.kling.endpoints import Endpoint, endpoint_of, field_of, model_of, with_field
 
 MAX_PATH = 256
 MAX_EXTERNAL_ID = 256
 _NOT_IN_A_PATH = frozenset(" ?#%\\")
-
-
-class SubmitRefusedError(Exception):
-    """The daemon does not take this submission; nothing was stored or sent. The message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

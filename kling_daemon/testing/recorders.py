@@ -7,6 +7,7 @@ from typing import Any
 
 from kling_daemon.deliveries import Delivery
 from kling_daemon.submission.follow_ups import follow_up_id
+from kling_daemon.submission.orders import complete
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,10 @@ class RecordingLog:
 
     def error(self, event: str, **values: object) -> None:
         """Keep a line."""
+        self.lines.append(LogLine(level="error", event=event, values=values))
+
+    def exception(self, event: str, **values: object) -> None:
+        """Keep a line, of level `error` as the daemon writes it."""
         self.lines.append(LogLine(level="error", event=event, values=values))
 
 
@@ -79,13 +84,11 @@ class RecordingSubmit:
     async def __call__(
         self, endpoint: str, body: Mapping[str, Any], *, key: str = "", tags: Mapping[str, str] | None = None
     ) -> str:
-        """Keep what was asked for and return the job's id."""
+        """Keep what was asked for and return the job's id; SubmitRefusedError for what the daemon would refuse."""
+        job_id = follow_up_id(self._delivery, key)
         if key not in self.submitted:
+            complete(endpoint, body, job_id=job_id, external_id=None, callback_url=None)
             self.submitted[key] = Submitted(
-                job_id=follow_up_id(self._delivery, key),
-                endpoint=endpoint,
-                body=json.loads(json.dumps(body)),
-                key=key,
-                tags=dict(tags or {}),
+                job_id=job_id, endpoint=endpoint, body=json.loads(json.dumps(body)), key=key, tags=dict(tags or {})
             )
-        return self.submitted[key].job_id
+        return job_id

@@ -13,13 +13,14 @@ import pydantic
 
 from kling_daemon.config import ConfigError, HandlerSettings, Settings, problems_of
 from kling_daemon.config.sections import StoreSettings
-from kling_daemon.contexts import DeliveryContext, HandlerContext, HttpClient
+from kling_daemon.contexts import DeliveryContext, HandlerContext
 from kling_daemon.deliveries import Acknowledged, Delivery, Outcome
 from kling_daemon.dispatch.attempt import Attempt
 from kling_daemon.egress import EgressClient
 from kling_daemon.events import Item
 from kling_daemon.handlers import ConfiguredHandler, HandlerType, Invoke
 from kling_daemon.hookspecs import hookimpl
+from kling_daemon.http_client import HttpClient
 from kling_daemon.loader import Discovery, InstalledPlugin, PluginStatus, configure
 from kling_daemon.loader.examination import examine
 from kling_daemon.testing.clock import START

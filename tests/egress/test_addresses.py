@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from kling_daemon.contexts import HttpRefusedError
 from kling_daemon.egress.addresses import Rules, parse, resolve
+from kling_daemon.http_client import HttpRefusedError
 
 
 @given(st.text(), st.booleans())

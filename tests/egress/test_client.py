@@ -6,8 +6,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from kling_daemon.contexts import HttpError, HttpRefusedError
 from kling_daemon.egress import EgressClient
+from kling_daemon.http_client import HttpError, HttpRefusedError
 
 BODY = bytes(range(256)) * 4000
 

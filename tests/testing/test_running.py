@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from kling_daemon.ids import is_job_id
-from kling_daemon.plugin import HandlerConfig, HandlerType, Reject, Retry, hookimpl
+from kling_daemon.plugin import HandlerConfig, HandlerType, Reject, Retry, SubmitRefusedError, hookimpl
 from kling_daemon.testing import (
     Acknowledged,
     ConfigError,
@@ -111,6 +111,29 @@ async def test_the_same_follow_up_is_the_same_job_in_every_attempt():
     assert first.result == second.result
     assert len(set(first.result["ids"])) == len(first.submitted) == 1
     assert is_job_id(first.result["ids"][0])
+
+
+@pytest.mark.parametrize(("endpoint", "body"), [("no path", {}), ("/v1/x", {"callback_url": 5}), ("/v1/x", {"a": {1}})])
+async def test_a_follow_up_that_the_daemon_would_refuse_is_refused(endpoint, body):
+    async def handle(context):
+        await context.submit(endpoint, body)
+
+    run = await run_handler(greeter(handle), make_event())
+    assert isinstance(run.raised, SubmitRefusedError)
+    assert run.submitted == ()
+
+
+async def test_an_exception_can_be_logged_where_it_is_caught():
+    async def handle(context):
+        try:
+            {}["nothing"]
+        except LookupError:
+            context.log.exception("nothing found", where="here")
+
+    run = await run_handler(greeter(handle), make_event())
+    assert [(line.level, line.event, line.values) for line in run.logs] == [
+        ("error", "nothing found", {"where": "here"})
+    ]
 
 
 async def test_what_is_not_json_cannot_be_remembered():
