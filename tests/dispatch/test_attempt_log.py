@@ -14,7 +14,10 @@ def test_whatever_an_attempt_logs_says_which_event_and_job_it_is_about():
         log.info("two")
         log.warning("three")
         log.error("four")
-        log.exception("five", size=7)
+        try:
+            {}["nothing"]
+        except LookupError:
+            log.exception("five", size=7)
     about = {"handler": "w", "event_id": event.id, "job_id": event.job_id, "attempt": 2}
     assert lines == [
         {"event": "one", "log_level": "debug", **about},
