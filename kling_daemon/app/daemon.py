@@ -145,7 +145,7 @@ async def _daemon(
             plugins=plugins,
             metrics=metrics.registry,
             kling_requests=lambda: requests,
-            obstacles=tuple,
+            obstacles=store.obstacles,
             token_digests=(digest(token),),
         )
         answer_limit = limit * _LISTENER_SHARE

@@ -31,6 +31,10 @@ from kling_daemon.store.submissions import Intent, Postponement, Submission, Sub
 from kling_daemon.store.writer import Writer
 
 
+_FAILURE_COUNTS = 30.0
+"""For how many seconds a failed commit counts: a daemon that is left alone while it fails must be tried again."""
+
+
 class Store:
     """One daemon's state directory, opened and locked.
 
@@ -121,6 +125,11 @@ class Store:
                 writer = Writer(connection, on_commit)
                 async with writer.running(), open_reader(directory / DATABASE) as reading:
                     yield cls(writer=writer, reader=Reader(reading, account=account), clock=clock, **parts)
+
+    def obstacles(self) -> tuple[str, ...]:
+        """Say why nothing can be recorded, if that was so a moment ago; nobody need look closer to be told."""
+        failing = self._writer.seconds_since_failure < _FAILURE_COUNTS
+        return ("the database cannot commit",) if failing else ()
 
     async def record(self, news: News) -> Recorded:
         """Commit what was learnt: callback, report, the job's new state, its events and their deliveries, as one."""

@@ -1,6 +1,7 @@
 """The one writer: everything that waits while one commit runs goes into the next."""
 
 import asyncio
+import math
 import sqlite3
 import time
 from collections import deque
@@ -55,6 +56,12 @@ class Writer:
         self._waiting: deque[_Unit] = deque()
         self._bell = asyncio.Event()
         self._closing = False
+        self._failed_at = -math.inf
+
+    @property
+    def seconds_since_failure(self) -> float:
+        """How long ago the database refused a commit; infinite when it never has, or has taken one since."""
+        return time.monotonic() - self._failed_at
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -106,6 +113,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - whatever went wrong, every waiter must hear of it
             await self._replay(group, error)
             return
+        self._failed_at = -math.inf
         self._on_commit(len(group), time.monotonic() - began)
         for unit, result in zip(group, results, strict=True):
             if not unit.outcome.done():
@@ -119,6 +127,8 @@ class Writer:
             try:
                 (result,) = await self._connection.transact(partial(_apply, group=[unit]))
             except Exception as unit_error:  # noqa: BLE001 - the caller gets it
+                if isinstance(unit_error, sqlite3.OperationalError):
+                    self._failed_at = time.monotonic()
                 if not unit.outcome.done():
                     unit.outcome.set_exception(_explain(unit_error))
                     # A caller that was cancelled asks no more; without this asyncio would complain.

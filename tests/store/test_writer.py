@@ -111,6 +111,19 @@ async def test_a_failing_operation_leaves_no_transaction_open(connection):
     assert await entries(connection) == ["next"]
 
 
+async def test_a_database_that_cannot_commit_is_an_obstacle_until_it_can_again(tmp_path):
+    async with opened(tmp_path) as store:
+        connection = store._writer._connection
+        assert store.obstacles() == ()
+        await connection.run(lambda: connection.raw.execute("PRAGMA query_only = ON"))
+        with pytest.raises(StoreUnavailableError, match="readonly"):
+            await store.drop_hints(["t1"])
+        assert store.obstacles() == ("the database cannot commit",)
+        await connection.run(lambda: connection.raw.execute("PRAGMA query_only = OFF"))
+        await store.drop_hints(["t1"])
+        assert store.obstacles() == ()
+
+
 async def test_every_commit_is_synced(tmp_path):
     async with opened(tmp_path) as store:
         connection = store._writer._connection
