@@ -30,7 +30,6 @@ from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionDesk
 from kling_daemon.store.writer import Writer
 
-
 _FAILURE_COUNTS = 30.0
 """For how many seconds a failed commit counts: a daemon that is left alone while it fails must be tried again."""
 
