@@ -21,11 +21,12 @@ class Listener:
     A reader that is too slow loses the newest items and can see how many: nobody else waits for it.
     """
 
-    def __init__(self, size: int) -> None:
-        """Hold at most that many items that were not read yet."""
+    def __init__(self, size: int, on_drop: Callable[[], None]) -> None:
+        """Hold at most that many items that were not read yet; `on_drop` is told of each that found the queue full."""
         self.dropped = 0
         """How many items found the queue full."""
         self._size = size
+        self._on_drop = on_drop
         self._items: deque[Item] = deque()
         self._bell = asyncio.Event()
 
@@ -33,6 +34,7 @@ class Listener:
         """Take an item from the bus, or drop and count it."""
         if len(self._items) >= self._size:
             self.dropped += 1
+            self._on_drop()
             return
         self._items.append(item)
         if len(self._items) == 1:
@@ -57,8 +59,9 @@ class Listener:
 class Bus:
     """Passes committed events and notices on to listeners, and rings bells; used on one event loop."""
 
-    def __init__(self) -> None:
-        """Start with nobody listening."""
+    def __init__(self, *, on_drop: Callable[[], None] = lambda: None) -> None:
+        """Start with nobody listening. on_drop: called for each item that a listener's queue had no room for."""
+        self._on_drop = on_drop
         self._listeners: dict[str, tuple[Listener, ...]] = dict.fromkeys(SUBSCRIBABLE, ())
         self._bells: dict[str, tuple[Callable[[], None], ...]] = dict.fromkeys(SUBSCRIBABLE, ())
 
@@ -68,7 +71,7 @@ class Bus:
 
         ValueError for a type that does not exist.
         """
-        listener = Listener(size)
+        listener = Listener(size, self._on_drop)
         with _added(self._listeners, types, listener):
             yield listener
 
@@ -93,13 +96,6 @@ class Bus:
         for item_type in types:
             for ring in self._bells[item_type]:
                 ring()
-
-
-class SilentBus(Bus):
-    """A bus that loses every ring, to prove that nothing is lost with them."""
-
-    def publish(self, items: Iterable[Item]) -> None:
-        """Tell nobody."""
 
 
 @contextmanager

@@ -67,7 +67,7 @@ async def run_daemon(
     """
     stop = stop or StopSignal(settings.service.stop_timeout)
     with stop.installed():
-        running = _daemon(settings, handlers, plugins, clock=clock or SystemClock(), bus=bus or Bus())
+        running = _daemon(settings, handlers, plugins, clock=clock or SystemClock(), bus=bus)
         async with running as addresses:
             log.info("ready", version=__version__, receiver=str(addresses.receiver), api=str(addresses.api))
             ready(addresses)
@@ -82,11 +82,12 @@ async def _daemon(
     plugins: Sequence[InstalledPlugin],
     *,
     clock: Clock,
-    bus: Bus,
+    bus: Bus | None,
 ) -> AsyncIterator[Addresses]:
     """Start the parts in the order in which they stand here; they stop in the reverse one."""
     directory, limit = settings.store.directory, settings.service.stop_timeout
     metrics, requests = Metrics(version=__version__), Counter[str]()
+    bus = bus or Bus(on_drop=metrics.ring_dropped)
 
     def count_request(verb: str, outcome: str) -> None:
         requests[verb] += 1

@@ -83,9 +83,9 @@ class Metrics:
         """Count hints that gave way to newer ones."""
         self._hints_evicted.inc(count)
 
-    def rings_dropped(self, count: int = 1) -> None:
-        """Count rings that found a listener's queue full."""
-        self._rings_dropped.inc(count)
+    def ring_dropped(self) -> None:
+        """Count a ring that found a listener's queue full."""
+        self._rings_dropped.inc()
 
     def commit(self, units: int, seconds: float) -> None:
         """Measure one commit of the store's."""

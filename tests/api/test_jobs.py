@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 from fakes.local_api import daemon_and_api, local_api
+from fakes.silent_bus import SilentBus
 
-from kling_daemon.bus import Bus, SilentBus
+from kling_daemon.bus import Bus
 from kling_daemon.client import Daemon, DaemonError
 from kling_daemon.jobs import JobState
 

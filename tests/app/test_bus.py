@@ -3,8 +3,9 @@
 from fakes.dispatching import Witness, configured, until
 from fakes.kling_caller import LEGACY_IMAGE, LEGACY_VIDEO, NEW_VIDEO
 from fakes.running_daemon import SECRET, running_daemon, trusting
+from fakes.silent_bus import SilentBus
 
-from kling_daemon.bus import Bus, SilentBus
+from kling_daemon.bus import Bus
 from kling_daemon.events import SUBSCRIBABLE
 from kling_daemon.simulator import Simulator, SimulatorSettings, Span
 

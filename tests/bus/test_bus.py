@@ -1,9 +1,10 @@
 import asyncio
 
 import pytest
+from fakes.silent_bus import SilentBus
 from strategies.kling_news import EPOCH, queued_job
 
-from kling_daemon.bus import Bus, SilentBus
+from kling_daemon.bus import Bus
 from kling_daemon.events import SUBSCRIBABLE, EventType, JobEvent, Notice, NoticeKind, notice
 from kling_daemon.jobs import JobState
 
@@ -58,11 +59,12 @@ async def test_a_reader_that_waits_is_woken_by_what_comes():
 
 
 async def test_a_full_queue_drops_and_counts_and_keeps_others_whole():
-    bus = Bus()
+    dropped = []
+    bus = Bus(on_drop=lambda: dropped.append(1))
     items = [event(EventType.COMPLETED, number) for number in range(5)]
     with bus.subscribe(SUBSCRIBABLE, size=2) as slow, bus.subscribe(SUBSCRIBABLE) as quick:
         bus.publish(items)
-        assert slow.dropped == 3
+        assert slow.dropped == len(dropped) == 3
         assert [await slow.get(), await slow.get()] == items[:2]
         bus.publish([balance()])
         assert isinstance(await slow.get(), Notice)

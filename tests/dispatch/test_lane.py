@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import structlog
 from fakes.dispatching import COMPLETED, Witness, configured, hanging, no_submit, raising, world
+from fakes.silent_bus import SilentBus
 
-from kling_daemon.bus import SilentBus
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.events import NoticeKind, notice
 from kling_daemon.handlers import Reject, Retry

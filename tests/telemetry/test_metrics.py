@@ -33,7 +33,7 @@ def test_everything_that_is_counted_is_shown(metrics):
     metrics.kling_request("tasks", "ok")
     metrics.missed_callback("/v1/videos/text2video", None)
     metrics.hints_evicted(2)
-    metrics.rings_dropped(3)
+    metrics.ring_dropped()
     metrics.commit(40, 0.003)
     shown = samples(metrics)
     expected = {
@@ -47,7 +47,7 @@ def test_everything_that_is_counted_is_shown(metrics):
         ("kling_daemon_kling_requests_total", "ok", "tasks"): 1,
         ("kling_daemon_missed_callbacks_total", "/v1/videos/text2video", "unknown"): 1,
         ("kling_daemon_hints_evicted_total",): 2,
-        ("kling_daemon_bus_rings_dropped_total",): 3,
+        ("kling_daemon_bus_rings_dropped_total",): 1,
         ("kling_daemon_commit_units_sum",): 40,
         ("kling_daemon_commit_seconds_count",): 1,
         ("kling_daemon_info", "1.2.3"): 1,
