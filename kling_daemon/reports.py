@@ -49,7 +49,7 @@ class Report:
     received_at: datetime
     source: Source
     endpoint: str | None = None
-    model: str | None = None
+    """The path that created the task, where we know it; Kling never says."""
     callback_missed: bool = False
     """A poll found this although a callback was due and nothing prompted us to ask."""
 
@@ -90,7 +90,7 @@ def adopt(report: Report, account: str) -> Change:
         account=account,
         generation=report.generation,
         endpoint=report.endpoint,
-        model=report.model,
+        model=None,  # Kling names no model in what it says about a task
         # Kling has it, whatever else the report says: an adopted job is never merely queued.
         state=JobState.SUBMITTED if report.state in (None, JobState.QUEUED) else report.state,
         reason=report.reason,
@@ -133,7 +133,7 @@ def fold(job: Job, report: Report) -> Change:
         account=job.account,
         generation=job.generation,
         endpoint=job.endpoint or report.endpoint,
-        model=job.model or report.model,
+        model=job.model,
         state=state,
         reason=reason,
         message=message,

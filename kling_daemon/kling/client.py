@@ -1,7 +1,6 @@
 """Speaks to Kling for the daemon: creates tasks, asks after them, looks them up by our own id."""
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +16,7 @@ from kling_daemon.jobs import Generation
 from kling_daemon.kling.auth import Credential
 from kling_daemon.kling.bodies import UnreadableError
 from kling_daemon.kling.dialects import entries_of, read_task, status_word, task_id_of
-from kling_daemon.kling.endpoints import endpoint_of, model_of
+from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.kling.errors import ErrorKind, KlingError
 from kling_daemon.kling.scalars import read_identifier
 from kling_daemon.kling.transport import MAX_ANSWER, OnRequest, Transport
@@ -95,15 +94,13 @@ class KlingClient:
     ) -> None:
         await self._transport.__aexit__(kind, error, traceback)
 
-    async def create(self, path: str, body: Mapping[str, Any] | bytes) -> Report:
+    async def create(self, path: str, body: bytes) -> Report:
         """Create a task and return Kling's first report of it. Sent once, whatever happens.
 
-        body: bytes are sent as they are. On an error whose kind says `calls_for_look_up`, there may be a task.
+        body: JSON, sent as it is. On an error whose kind says `calls_for_look_up`, there may be a task.
         """
-        raw = body if isinstance(body, bytes) else _encode(body)
-        answer = await self._transport.request("create", "POST", path, body=raw)
-        model = model_of(path, body if isinstance(body, Mapping) else {})
-        return self._read_one(answer, source=Source.SUBMISSION, endpoint=path, model=model)
+        answer = await self._transport.request("create", "POST", path, body=body)
+        return self._read_one(answer, source=Source.SUBMISSION, endpoint=path)
 
     async def query(self, task_ids: Sequence[str]) -> Answers:
         """Ask after tasks of either generation, in requests of at most 20 ids that run side by side.
@@ -211,16 +208,14 @@ class KlingClient:
                 return await self._transport.request(verb, "GET", path, query=query)
         raise AssertionError("stamina ends with a result or an error")
 
-    def _read_one(self, data: Any, *, source: Source, endpoint: str, model: str | None = None) -> Report:
+    def _read_one(self, data: Any, *, source: Source, endpoint: str) -> Report:
         try:
-            return self._read_entry(data, source=source, endpoint=endpoint, model=model)
+            return self._read_entry(data, source=source, endpoint=endpoint)
         except UnreadableError as error:
             raise KlingError(ErrorKind.UNINTELLIGIBLE, f"{_UNREADABLE}: {error.flaw}") from error
 
-    def _read_entry(
-        self, data: Any, *, source: Source, endpoint: str | None = None, model: str | None = None
-    ) -> Report:
-        report = read_task(data, source=source, received_at=self._clock.now(), endpoint=endpoint, model=model)
+    def _read_entry(self, data: Any, *, source: Source, endpoint: str | None = None) -> Report:
+        report = read_task(data, source=source, received_at=self._clock.now(), endpoint=endpoint)
         if report.state is None:
             log.warning("unknown status word of kling's", task_id=report.task_id, status=status_word(data))
         return report
@@ -228,13 +223,6 @@ class KlingClient:
 
 def _may_help_to_ask_again(error: Exception) -> bool:
     return isinstance(error, KlingError) and error.kind.is_retryable_read
-
-
-def _encode(body: Mapping[str, Any]) -> bytes:
-    try:
-        return json.dumps(body, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise KlingError(ErrorKind.BAD_REQUEST, f"the body cannot be written as JSON: {error}") from error
 
 
 def _entries_of(answer: Mapping[str, Any]) -> list[Any]:

@@ -10,15 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from kling_daemon.jobs import FailureReason, Generation, JobState
-from kling_daemon.kling.bodies import Flaw, UnreadableError, read_body
+from kling_daemon.kling.bodies import Flaw, UnreadableError
 from kling_daemon.kling.costs import read_cost
 from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.kling.results import read_outputs
 from kling_daemon.kling.scalars import read_identifier, read_label, read_message, read_moment
 from kling_daemon.kling.statuses import reason_of, state_of
 from kling_daemon.reports import Report, Source
-
-__all__ = ["Flaw", "UnreadableError", "entries_of", "read_body", "read_task", "status_word", "task_id_of"]
 
 _MAX_ENVELOPES = 3
 _LEGACY_KEYS = ("task_id", "task_status", "task_result")
@@ -31,14 +29,12 @@ def read_task(
     source: Source,
     received_at: datetime,
     endpoint: str | None = None,
-    model: str | None = None,
-    callback_missed: bool = False,
 ) -> Report:
     """Return what a parsed JSON value says about one task.
 
     data: a callback's body, an answer to a create or a query, or one entry of a list; flat or enveloped, `data` also as
-    a list of one. endpoint, model: what is known about the task from elsewhere. A status word that we do not know gives
-    a report whose state is None; `status_word` returns it for the log.
+    a list of one. endpoint: the path that created the task, where that is known. A status word that we do not know
+    gives a report whose state is None; `status_word` returns it for the log.
 
     Raises UnreadableError when there is no object with a plausible id and a status word, and nothing else whatever the
     JSON.
@@ -63,8 +59,6 @@ def read_task(
         received_at=received_at,
         source=source,
         endpoint=endpoint,
-        model=model,
-        callback_missed=callback_missed,
     )
 
 

@@ -62,11 +62,6 @@ class ErrorKind(StrEnum):
         return self in _AMBIGUOUS or self is ErrorKind.DUPLICATE_EXTERNAL_ID
 
     @property
-    def may_send_again(self) -> bool:
-        """True when a create certainly made nothing and the same body may be sent again later, unchanged."""
-        return self in _WAITING
-
-    @property
     def holds_account(self) -> bool:
         """True when no create of this account can succeed until a person acts: hold its submissions, send a notice."""
         return self in _HOLDING
@@ -85,7 +80,6 @@ class ErrorKind(StrEnum):
 
 
 _AMBIGUOUS = frozenset({ErrorKind.SERVER, ErrorKind.UNINTELLIGIBLE, ErrorKind.NO_ANSWER})
-_WAITING = frozenset({ErrorKind.TOO_FAST, ErrorKind.CONCURRENCY, ErrorKind.UNREACHABLE})
 _RETRYABLE_READS = _AMBIGUOUS | {ErrorKind.TOO_FAST, ErrorKind.UNREACHABLE}
 _HOLDING = frozenset({ErrorKind.CREDENTIALS, ErrorKind.TOKEN_TIME, ErrorKind.BALANCE, ErrorKind.ADDRESS})
 _REFUSALS = frozenset(

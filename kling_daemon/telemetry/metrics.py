@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 _PREFIX = "kling_daemon"
 _UNKNOWN = "unknown"
@@ -109,10 +108,6 @@ class Metrics:
     def registry(self) -> CollectorRegistry:
         """Where a scraper finds everything."""
         return self._registry
-
-    def render(self) -> tuple[bytes, str]:
-        """Return everything in Prometheus' text format, and its content type."""
-        return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(name, documentation, labels, namespace=_PREFIX, registry=self._registry)

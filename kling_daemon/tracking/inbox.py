@@ -9,7 +9,8 @@ import structlog
 from kling_daemon import __version__
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import JobState
-from kling_daemon.kling.dialects import UnreadableError, read_body, read_task, status_word
+from kling_daemon.kling.bodies import UnreadableError, read_body
+from kling_daemon.kling.dialects import read_task, status_word
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import Effect, HintWeight, News, RawCallback, Store, StoreUnavailableError
 from kling_daemon.tracking.tracker import Tracker

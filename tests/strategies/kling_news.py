@@ -57,7 +57,6 @@ def reports(draw: st.DrawFn, states: tuple[JobState | None, ...] = (*KLING_STATE
         received_at=EPOCH,
         source=draw(st.sampled_from(Source)),
         endpoint=draw(st.none() | st.just("/text-to-video/kling-3.0")),
-        model=draw(st.none() | st.just("kling-3.0")),
         callback_missed=draw(st.booleans()),
     )
 
