@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
@@ -6,6 +7,9 @@ from prometheus_client import generate_latest
 from kling_daemon.dispatch import dispatcher
 from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import inbox, tracker
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 @pytest.fixture
@@ -74,6 +78,13 @@ def test_every_metric_says_what_it_is(metrics):
     text = generate_latest(metrics.registry).decode()
     for line in re.findall(r"^# HELP kling_daemon.*$", text, re.MULTILINE):
         assert line.endswith("."), line
+
+
+def test_every_metric_is_documented_and_no_other(metrics):
+    suffixes = {"counter": "_total", "info": "_info"}
+    kept = {family.name + suffixes.get(family.type, "") for family in metrics.registry.collect()}
+    documented = set(re.findall(r"^\| `(kling_daemon_\w+)` \|", DOCS.read_text(), re.MULTILINE))
+    assert documented == {name for name in kept if not name.startswith("process_")}
 
 
 def test_it_is_what_the_services_count_with(metrics):
