@@ -12,8 +12,6 @@ from kling_daemon.cli.exit_codes import FAILED, UnreachableExit
 from kling_daemon.cli.output import json_option, print_facts, print_json
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
-LEGACY_PREFIX = "/v1/"
-
 
 @click.command()
 @click.argument("endpoint")
@@ -92,7 +90,7 @@ def _body(
 ) -> dict[str, Any]:
     if text is not None and file is not None:
         raise click.UsageError("give either --body or --body-file")
-    if image is not None and not endpoint.startswith(LEGACY_PREFIX):
+    if image is not None and not _is_legacy(endpoint):
         # Kling ignores fields that it does not know and bills the job all the same.
         raise click.UsageError("--image is for legacy endpoints (/v1/…); give `contents` in --body")
     body: Any = {}
@@ -110,6 +108,12 @@ def _body(
     if not body:
         raise click.UsageError("give the job a body: --body, --body-file or --prompt")
     return dict(body)
+
+
+def _is_legacy(endpoint: str) -> bool:
+    from kling_daemon.kling.endpoints import LEGACY_PREFIX
+
+    return endpoint.startswith(LEGACY_PREFIX)
 
 
 def _tag(text: str) -> tuple[str, str]:

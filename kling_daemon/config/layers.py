@@ -8,11 +8,12 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
+from kling_daemon.config.lookup import CONFIG_VARIABLE
 from kling_daemon.config.problems import Problem
 from kling_daemon.config.settings import Settings
 
 PREFIX = "KLING_DAEMON_"
-RESERVED = frozenset({"KLING_DAEMON_URL", "KLING_DAEMON_TOKEN", "KLING_DAEMON_CONFIG"})
+RESERVED = frozenset({"KLING_DAEMON_URL", "KLING_DAEMON_TOKEN", CONFIG_VARIABLE})
 """Variables of the command line, which are no settings."""
 
 Key = tuple[str, ...]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kling_daemon.config.problems import ConfigError, Problem
 
-VARIABLE = "KLING_DAEMON_CONFIG"
+CONFIG_VARIABLE = "KLING_DAEMON_CONFIG"
 LOCAL = Path("config.toml")
 SYSTEM = Path("/etc/kling-daemon/config.toml")
 
@@ -20,8 +20,8 @@ def find_config(explicit: Path | None, environ: Mapping[str, str], *, for_run: b
     """
     if explicit is not None:
         return _existing(explicit, "--config")
-    if named := environ.get(VARIABLE):
-        return _existing(Path(named).expanduser(), VARIABLE)
+    if named := environ.get(CONFIG_VARIABLE):
+        return _existing(Path(named).expanduser(), CONFIG_VARIABLE)
     for candidate in (LOCAL, SYSTEM) if for_run else (SYSTEM,):
         if _exists(candidate):
             return candidate

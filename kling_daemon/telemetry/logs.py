@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from kling_daemon.clock import to_rfc3339
 from kling_daemon.telemetry.redaction import redact
 
 Values = MutableMapping[str, Any]
@@ -56,9 +57,8 @@ class _Sink:
             return json.dumps({"level": "error", "event": "log line lost", "error": type(error).__name__})
 
     def _line(self, method: str, values: Values) -> str:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         level = "error" if method == "exception" else "warning" if method == "warn" else method
-        found = {"timestamp": now, "level": level, **values}
+        found = {"timestamp": to_rfc3339(datetime.now(UTC)), "level": level, **values}
         raised = _exception_of(found.pop("exc_info", None))
         if raised is not None:
             found["exception"] = "".join(traceback.format_exception(raised)).rstrip()

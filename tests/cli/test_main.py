@@ -4,8 +4,10 @@ import sys
 import click
 import pytest
 
-from kling_daemon.cli import main
+from kling_daemon.cli import deliveries, jobs, main
 from kling_daemon.cli.main import VERBS
+from kling_daemon.deliveries import DeliveryState
+from kling_daemon.jobs import JobState
 
 HEAVY = ("aiohttp", "pydantic", "rich", "structlog", "aiosqlite", "pluggy", "prometheus_client")
 
@@ -25,6 +27,11 @@ def test_every_verb_explains_itself(typed, verb):
     result = typed(verb, "--help")
     assert result.exit_code == 0
     assert isinstance(main.get_command(click.Context(main), verb), click.Command)
+
+
+def test_the_states_that_can_be_asked_for_are_those_that_there_are():
+    assert tuple(JobState) == jobs.STATES
+    assert tuple(DeliveryState) == deliveries.STATES
 
 
 def test_an_unknown_verb_is_a_usage_error(typed):

@@ -34,10 +34,10 @@ def running(*options: str, **environment: str) -> Iterator[subprocess.Popen[str]
 
 
 def first_task(url: str, key: str) -> dict[str, object]:
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(  # noqa: S310 - to the process that the test has started
         url + "/text-to-video/kling-3.0", data=b'{"prompt": "x"}', headers={"Authorization": f"Bearer {key}"}
     )
-    with urllib.request.urlopen(request) as answer:  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
         return json.load(answer)["data"]
 
 

@@ -5,9 +5,9 @@ import pytest
 from prometheus_client import generate_latest
 
 from kling_daemon.dispatch import dispatcher
+from kling_daemon.poller import poller
 from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import inbox, tracker
-
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
@@ -90,8 +90,13 @@ def test_every_metric_is_documented_and_no_other(metrics):
 def test_it_is_what_the_services_count_with(metrics):
     counts_callbacks: inbox.Counters = metrics
     counts_news: tracker.Counters = metrics
+    counts_polls: poller.Counters = metrics
     observes: dispatcher.Observe = metrics.delivery
-    for protocol, counter in ((inbox.Counters, counts_callbacks), (tracker.Counters, counts_news)):
+    for protocol, counter in (
+        (inbox.Counters, counts_callbacks),
+        (tracker.Counters, counts_news),
+        (poller.Counters, counts_polls),
+    ):
         for method in (name for name in vars(protocol) if not name.startswith("_")):
             assert callable(getattr(counter, method))
     observes("archive", "done", 0.1)
