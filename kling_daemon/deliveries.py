@@ -1,11 +1,12 @@
 """A delivery: the promise that one handler gets one event or notice, and what each attempt makes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.events import Item
 
 
@@ -100,21 +101,10 @@ class RetryPolicy:
     """How long and how often a delivery is tried."""
 
     max_attempts: int = 12
-    backoff_min: timedelta = timedelta(seconds=5)
-    backoff_max: timedelta = timedelta(hours=6)
+    backoff: Backoff = field(default=Backoff(least=timedelta(seconds=5), longest=timedelta(hours=6)))
+    """The pauses between failed attempts."""
     max_age: timedelta = timedelta(days=7)
     """How long after its creation a delivery may still be postponed by its handler."""
-
-    def delay(self, attempt: int, jitter: float) -> timedelta:
-        """Return the pause after a failed attempt (from 1): doubling, capped, the last half left to chance.
-
-        jitter: a number from 0 to 1, drawn by the caller, so that a thousand deliveries that failed together
-        do not come back together.
-        """
-        doublings = min(attempt - 1, 40)  # beyond that any pause is past any cap
-        # In seconds, since a timedelta overflows where a float does not.
-        seconds = min(self.backoff_min.total_seconds() * 2.0**doublings, self.backoff_max.total_seconds())
-        return timedelta(seconds=seconds * (0.5 + jitter / 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,5 +149,5 @@ def settle(
         case Failed(error=error):
             if attempt >= policy.max_attempts:
                 return Settlement(state=DeliveryState.DEAD, attempt=attempt, due_at=now, error=error)
-            due_at = now + policy.delay(attempt, jitter)
+            due_at = now + policy.backoff.pause(attempt, jitter)
             return Settlement(state=DeliveryState.PENDING, attempt=attempt, due_at=due_at, error=error)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.reports import Source
 
 
@@ -28,6 +29,5 @@ class PollPolicy:
         """
         if callback_expected and source in (Source.CALLBACK, Source.SUBMISSION):
             return now + self.fallback_after * (1 + jitter / 10)
-        doublings = min(max(polls - 1, 0), 40)
-        pause = min(self.interval * (1 << doublings), self.max_interval)
+        pause = Backoff(least=self.interval, longest=self.max_interval).pause(polls)
         return now + pause * (0.75 + jitter / 4)

@@ -10,10 +10,11 @@ from random import random as system_random
 
 import structlog
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock
 from kling_daemon.contexts import HandlerContext, Submit
-from kling_daemon.deliveries import Delivery, RetryPolicy
+from kling_daemon.deliveries import Delivery
 from kling_daemon.dispatch.keeper import REOPENING, Keeper
 from kling_daemon.dispatch.lane import IDLE, UNWILLING, Lane
 from kling_daemon.dispatch.settler import Observe, Settler
@@ -46,7 +47,7 @@ class Dispatcher:
         observe: Observe = observe_nothing,
         random: Callable[[], float] = system_random,
         idle: timedelta = IDLE,
-        reopening: RetryPolicy = REOPENING,
+        reopening: Backoff = REOPENING,
     ) -> None:
         """Take the handlers, and what they are given.
 

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.contexts import HandlerContext
-from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.dispatch.status import Openness
 from kling_daemon.dispatch.wording import describe
 from kling_daemon.events import NoticeKind
 from kling_daemon.handlers import ConfiguredHandler, Invoke
 from kling_daemon.tracking import NoticeBoard
 
-REOPENING = RetryPolicy(backoff_min=timedelta(seconds=1), backoff_max=timedelta(minutes=5))
+REOPENING = Backoff(least=timedelta(seconds=1), longest=timedelta(minutes=5))
 """How long to wait before a handler that could not be opened is tried again."""
 
 CLOSE_TIMEOUT = timedelta(seconds=5)
@@ -34,7 +34,7 @@ class Keeper:
         board: NoticeBoard,
         on_open: Callable[[], None],
         random: Callable[[], float],
-        reopening: RetryPolicy = REOPENING,
+        reopening: Backoff = REOPENING,
         close_timeout: timedelta = CLOSE_TIMEOUT,
     ) -> None:
         """Take the handler and what it is opened with; `on_open` is called whenever it has become callable."""
@@ -60,7 +60,7 @@ class Keeper:
         try:
             async with AsyncExitStack() as stack:
                 while not await self.step(stack):
-                    await self._rest(self._reopening.delay(self._tries, self._random()))
+                    await self._rest(self._reopening.pause(self._tries, self._random()))
                     if self._stop.is_set():
                         return
                 await self._stop.wait()

@@ -127,7 +127,7 @@ class Lane:
             except Exception as error:  # noqa: BLE001 - whatever the store's trouble, this lane goes on when it is over
                 stumbles += 1
                 self._context.log.warning("lane stumbled", tries=stumbles, error=describe(error))
-                await self._recover(STUMBLING.delay(stumbles, self._random()))
+                await self._recover(STUMBLING.pause(stumbles, self._random()))
             else:
                 stumbles = 0
                 await self._listen(rest)

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
 from kling_daemon.contexts import Log
-from kling_daemon.deliveries import Delivery, DeliveryState, Outcome, RetryPolicy, Settlement, settle
+from kling_daemon.deliveries import Delivery, DeliveryState, Outcome, Settlement, settle
 from kling_daemon.dispatch.attempt_log import AttemptLog
 from kling_daemon.dispatch.wording import describe
 from kling_daemon.events import Notice, NoticeKind, notice
@@ -17,7 +18,7 @@ from kling_daemon.tracking import NoticeBoard
 Observe = Callable[[str, str, float], None]
 """Told of each attempt: the handler, the outcome's word, and how many seconds it took."""
 
-STUMBLING = RetryPolicy(backoff_min=timedelta(milliseconds=100), backoff_max=timedelta(seconds=30))
+STUMBLING = Backoff(least=timedelta(milliseconds=100), longest=timedelta(seconds=30))
 """How long to wait before the store is asked again after it failed."""
 
 
@@ -91,7 +92,7 @@ class Settler:
                 log.warning("attempt not settled", outcome=word, tries=tries, error=describe(error))
                 if self._stopping.is_set():
                     return False
-                await asyncio.sleep(STUMBLING.delay(tries, self._random()).total_seconds())
+                await asyncio.sleep(STUMBLING.pause(tries, self._random()).total_seconds())
             else:
                 if not ours:
                     AttemptLog(self._log, delivery).warning("lease lost", outcome=word)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 import pydantic
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.config import HandlerSettings, Problem, Settings, problems_of
 from kling_daemon.config.wording import Location, dotted
 from kling_daemon.deliveries import RetryPolicy
@@ -149,11 +150,12 @@ class _Configuring:
         section, default = self._section, self._settings.delivery
         policy = RetryPolicy(
             max_attempts=section.max_attempts or default.max_attempts,
-            backoff_min=section.backoff or default.backoff,
-            backoff_max=section.max_backoff or default.max_backoff,
+            backoff=Backoff(
+                least=section.backoff or default.backoff, longest=section.max_backoff or default.max_backoff
+            ),
             max_age=section.max_age or default.max_age,
         )
-        if policy.backoff_max < policy.backoff_min:
+        if policy.backoff.longest < policy.backoff.least:
             self._problem("must not be less than backoff, this handler's own or the one in [delivery]", "max_backoff")
             return None
         return ConfiguredHandler(

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import Generation
 from kling_daemon.kling.client import MAX_IDS, KlingClient
@@ -22,8 +23,8 @@ BATCH = 500
 """The most jobs in one step: 25 requests."""
 _IDLE = timedelta(seconds=30)
 """The longest sleep: due times are read anew after it, in case the wall clock was set."""
-_RETRY_MIN = timedelta(seconds=1)
-_RETRY_MAX = timedelta(minutes=1)
+_TROUBLED = Backoff(least=timedelta(seconds=1), longest=timedelta(minutes=1))
+"""The pauses while Kling or the store fails."""
 
 
 class Counters(Protocol):
@@ -80,7 +81,7 @@ class Poller:
             except StoreUnavailableError as error:
                 log.error("polls could not be stored", error=str(error))  # noqa: TRY400 - the words say why
                 self._failures += 1
-                pause = self._back_off()
+                pause = _TROUBLED.pause(self._failures)
             # While Kling or the store fails, news must not hurry us.
             bell = self._stopping if self._failures else self._tracker.polls_changed
             with suppress(TimeoutError):
@@ -101,12 +102,9 @@ class Poller:
             log.warning("kling could not be asked", kind=trouble.kind.value, error=str(trouble))
             await self._health.failed(trouble)
             self._failures += 1
-            return self._back_off()
+            return _TROUBLED.pause(self._failures)
         self._failures = 0
         return await self._pause()
-
-    def _back_off(self) -> timedelta:
-        return min(_RETRY_MIN * (1 << min(self._failures - 1, 10)), _RETRY_MAX)
 
     async def _pause(self) -> timedelta:
         due = await self._store.read.next_poll_due()

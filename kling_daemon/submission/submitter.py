@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import FailureReason, Job, JobState
 from kling_daemon.kling.client import KlingClient
@@ -36,10 +37,11 @@ PARALLEL = 8
 _IDLE = timedelta(seconds=30)
 _HOLD = timedelta(minutes=1)
 """The pause while the account is held: a person must act, and one request a minute tells when that is done."""
-_BACKOFF_MIN = timedelta(seconds=1)
-_BACKOFF_MAX = timedelta(minutes=1)
-_CONCURRENCY_MAX = timedelta(seconds=5)
-"""The longest pause for a free slot: slots free up within seconds on a busy account."""
+_TROUBLED = Backoff(least=timedelta(seconds=1), longest=timedelta(minutes=1))
+_NO_SLOT = Backoff(least=timedelta(seconds=1), longest=timedelta(seconds=5))
+"""The pauses until a slot is free: on a busy account that takes seconds."""
+_UNSTORED = Backoff(least=timedelta(seconds=1), longest=timedelta(seconds=30))
+"""The pauses while the store fails."""
 _SWEEP_AFTER = 100
 """So many settled creates leave bodies behind before the spool is swept while there is more to send."""
 _NO_LOOK_UP = frozenset({ErrorKind.NO_SUCH_RESOURCE, ErrorKind.BAD_REQUEST})
@@ -81,7 +83,7 @@ class Submitter:
                     pause = await self.step(creates)
                 except StoreUnavailableError as error:
                     log.error("submissions could not be taken up", error=str(error))  # noqa: TRY400 - the words say why
-                    pause = _BACKOFF_MIN
+                    pause = _UNSTORED.least
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause.total_seconds()):
                         await self._bell.wait()
@@ -150,7 +152,7 @@ class Submitter:
             await self._fail(job, FailureReason.REJECTED, _BODY_GONE)
         except OSError as error:
             log.error("body cannot be read", error=error.strerror)  # noqa: TRY400 - the words say why
-            due_at = self._after(submission, _BACKOFF_MAX)
+            due_at = self._after(submission, _TROUBLED)
             await self._postpone(job, SubmissionState.QUEUED, due_at, f"the body cannot be read: {error.strerror}")
         else:
             await self._confirm(job, report)
@@ -170,23 +172,23 @@ class Submitter:
         if doubtful and kind in _NO_LOOK_UP:
             await self._fail(job, FailureReason.UNCONFIRMED, f"{_UNCONFIRMED}: {said}")
         elif doubtful:
-            await self._postpone(job, SubmissionState.AMBIGUOUS, self._after(submission, _BACKOFF_MAX), said)
+            await self._postpone(job, SubmissionState.AMBIGUOUS, self._after(submission, _TROUBLED), said)
         elif (reason := kind.create_failure) is not None:
             await self._fail(job, reason, said)
         elif kind.calls_for_look_up and not _can_be_looked_up(submission):
             await self._fail(job, FailureReason.UNCONFIRMED, f"{_UNCONFIRMED}: {said}")
         elif kind.calls_for_look_up:
             at_once = submission.tries == 1
-            due_at = self._clock.now() if at_once else self._after(submission, _BACKOFF_MAX)
+            due_at = self._clock.now() if at_once else self._after(submission, _TROUBLED)
             await self._postpone(job, SubmissionState.AMBIGUOUS, due_at, said)
         elif kind.holds_account:
             await self._postpone(job, SubmissionState.QUEUED, self._clock.now() + _HOLD, said)
         else:
-            longest = _CONCURRENCY_MAX if kind is ErrorKind.CONCURRENCY else _BACKOFF_MAX
-            await self._postpone(job, SubmissionState.QUEUED, self._after(submission, longest), said)
+            backoff = _NO_SLOT if kind is ErrorKind.CONCURRENCY else _TROUBLED
+            await self._postpone(job, SubmissionState.QUEUED, self._after(submission, backoff), said)
 
-    def _after(self, submission: Submission, longest: timedelta) -> datetime:
-        return self._clock.now() + min(_BACKOFF_MIN * (1 << min(submission.tries - 1, 10)), longest)
+    def _after(self, submission: Submission, backoff: Backoff) -> datetime:
+        return self._clock.now() + backoff.pause(submission.tries)
 
     async def _postpone(self, job: Job, state: SubmissionState, due_at: datetime, error: str) -> None:
         postponement = Postponement(job_id=job.id, state=state, due_at=due_at, error=error)
@@ -219,7 +221,7 @@ class Submitter:
 
         Raises StoreUnavailableError when it is time to stop; then the next start looks the task up.
         """
-        pause = _BACKOFF_MIN
+        failures = 0
         while True:
             try:
                 return await write()
@@ -227,10 +229,10 @@ class Submitter:
                 if self._stopping.is_set():
                     raise
                 log.error("submission could not be stored", error=str(error))  # noqa: TRY400 - the words say why
+            failures += 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause.total_seconds()):
+                async with asyncio.timeout(_UNSTORED.pause(failures).total_seconds()):
                     await self._stopping.wait()
-            pause = min(pause * 2, _IDLE)
 
 
 def _can_be_looked_up(submission: Submission) -> bool:

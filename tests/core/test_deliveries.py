@@ -35,27 +35,6 @@ def settled(outcome: Outcome, *, attempt: int = 1, age: timedelta = timedelta(),
     )
 
 
-@given(least=pauses, most=pauses, attempt=st.integers(1, 10_000), jitter=jitters)
-def test_a_pause_lies_between_half_and_the_whole_of_a_doubling_that_is_capped(least, most, attempt, jitter):
-    policy = RetryPolicy(backoff_min=least, backoff_max=most)
-    full = min(least.total_seconds() * 2.0 ** min(attempt - 1, 60), most.total_seconds())
-    pause = policy.delay(attempt, jitter).total_seconds()
-    assert full / 2 - 1e-6 <= pause <= full + 1e-6
-
-
-@given(jitter=jitters)
-def test_pauses_grow_to_the_cap_and_stay_there(jitter):
-    pauses = [RetryPolicy().delay(attempt, jitter) for attempt in range(1, 100)]
-    assert pauses == sorted(pauses)
-    assert pauses[-1] == pauses[-2]
-
-
-@given(first=jitters, second=jitters)
-def test_two_deliveries_that_failed_together_come_back_apart(first, second):
-    policy = RetryPolicy()
-    assert (policy.delay(3, first) < policy.delay(3, second)) <= (first < second)
-
-
 def test_a_handler_that_returned_is_done_with_its_result():
     settlement = settled(Acknowledged(result={"path": "a.mp4"}), attempt=3)
     assert (settlement.state, settlement.attempt, settlement.result) == (DeliveryState.DONE, 3, {"path": "a.mp4"})

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from fakes.dispatching import COMPLETED, Witness, configured, hanging, raising, until, world
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.dispatch import Openness
 from kling_daemon.events import NoticeKind
@@ -13,7 +14,7 @@ from kling_daemon.loader.calling import adapt, inspect_call
 from kling_daemon.loader.threads import HookThreads
 
 SOON = timedelta(milliseconds=50)
-AT_ONCE = RetryPolicy(backoff_min=timedelta(milliseconds=1), backoff_max=timedelta(milliseconds=1))
+AT_ONCE = Backoff(least=timedelta(milliseconds=1), longest=timedelta(milliseconds=1))
 
 
 async def test_a_hung_a_broken_and_a_slow_handler_delay_no_other(tmp_path):

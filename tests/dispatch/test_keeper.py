@@ -5,8 +5,8 @@ from datetime import timedelta
 import structlog
 from fakes.dispatching import NoHttp, Witness, configured, until, world
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.contexts import HandlerContext
-from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.dispatch.keeper import Keeper
 from kling_daemon.dispatch.status import Openness
 from kling_daemon.tracking import NoticeBoard
@@ -41,7 +41,7 @@ async def test_an_opening_that_fails_while_it_is_given_up_is_not_begun_again(tmp
         yield
 
     async with world(tmp_path) as here:
-        kept = keeper(here, open_, reopening=RetryPolicy(backoff_min=MOMENT, backoff_max=MOMENT))
+        kept = keeper(here, open_, reopening=Backoff(least=MOMENT, longest=MOMENT))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(kept.run(), name="keeper")
             await until(lambda: bool(tries))

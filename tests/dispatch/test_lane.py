@@ -98,9 +98,9 @@ async def test_a_failed_attempt_is_repeated_after_a_pause_that_no_ring_shortens(
                 dispatcher.wake("w")
             await here.until_states("w", "pending", "done", "done", "done")
             assert attempts == [1]
-            here.let_pass(dispatcher, RetryPolicy().backoff_max)
+            here.let_pass(dispatcher, RetryPolicy().backoff.longest)
             await here.until_ended("w", "failed", 2)
-            here.let_pass(dispatcher, RetryPolicy().backoff_max)
+            here.let_pass(dispatcher, RetryPolicy().backoff.longest)
             await here.until_done("w", 4)
     assert attempts == [1, 2, 3]
 
@@ -119,11 +119,11 @@ async def test_a_failing_status_change_holds_back_the_same_job_s_later_events_an
             await here.until_ended("w", "failed", 1)
             await here.until_states("w", "pending", "pending", "done", "done")
             assert witness.types_of(1) == ["job.status_changed"]
-            here.let_pass(dispatcher, policy.backoff_max)
+            here.let_pass(dispatcher, policy.backoff.longest)
             # The dead letter frees the one behind it.
             await here.until_ended("w", "failed", 3)
             await here.until_states("w", "dead", "pending", "done", "done")
-            here.let_pass(dispatcher, policy.backoff_max)
+            here.let_pass(dispatcher, policy.backoff.longest)
             await here.until_states("w", "dead", "dead", "done", "done")
     assert witness.types_of(1) == [*["job.status_changed"] * 2, *["job.completed"] * 2]
 
@@ -146,7 +146,7 @@ async def test_attempts_used_up_end_in_a_dead_letter_and_a_notice(tmp_path):
         async with dispatcher.running():
             await here.report(1)
             await here.until_ended("w", "failed", 1)
-            here.let_pass(dispatcher, policy.backoff_max)
+            here.let_pass(dispatcher, policy.backoff.longest)
             await here.until_states("w", "dead")
             await here.until_done("n", 1)
         (row,) = await here.deliveries("w")
@@ -260,7 +260,7 @@ async def test_steps_and_cursor_outlive_the_attempt_that_made_them(tmp_path):
             await here.report(1)
             for times in (1, 2):
                 await here.until_ended("w", "failed", times)
-                here.let_pass(dispatcher, RetryPolicy().backoff_max)
+                here.let_pass(dispatcher, RetryPolicy().backoff.longest)
             await here.until_done("w", 1)
     assert seen == [(1, None), (1, {"at": 1}), (1, {"at": 2})]
 

@@ -10,6 +10,7 @@ import pytest
 import structlog
 from fakes.dispatching import NoHttp
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.config import load
 from kling_daemon.handlers import HandlerType
 from kling_daemon.loader import Discovery, InstalledPlugin, PluginStatus, configure
@@ -157,7 +158,7 @@ def test_one_type_has_as_many_instances_as_there_are_sections(read):
     assert (here.events, there.events) == ({"job.completed"}, {"job.failed"})
     assert (here.timeout, there.timeout) == (timedelta(minutes=10), timedelta(minutes=1))
     assert here.policy.max_attempts == there.policy.max_attempts == 3
-    assert (there.policy.backoff_min, there.policy.backoff_max) == (timedelta(seconds=1), timedelta(minutes=2))
+    assert there.policy.backoff == Backoff(least=timedelta(seconds=1), longest=timedelta(minutes=2))
     assert (there.depends_on, there.rate) == (("here",), 3.0)
 
 

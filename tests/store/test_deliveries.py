@@ -164,7 +164,7 @@ async def test_the_next_due_time_passes_over_what_is_due_and_blocked(tmp_path):
         assert await store.next_delivery_due("archive") is None
         (first,) = await claim(store)
         await end(store, first, Failed(error="not today"))
-        assert await store.next_delivery_due("archive") == START + RetryPolicy().delay(1, 0)
+        assert await store.next_delivery_due("archive") == START + RetryPolicy().backoff.pause(1, 0)
 
 
 async def test_a_dead_delivery_can_be_retried_with_all_its_attempts_and_a_done_one_cannot(tmp_path):
