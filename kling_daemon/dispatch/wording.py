@@ -1,17 +1,14 @@
 """Puts what a handler raised into one line that can be stored, logged and shown."""
 
-import re
+from kling_daemon.telemetry.redaction import redact_text
 
 _LONGEST = 500
 _READ_AT_MOST = 5_000
-# A query is where signed URLs keep their permission; what stands before an @ is a name and a password.
-_SECRET_PARTS = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/?#@]*@)?(?P<place>[^\s?#]*)(?:[?#]\S*)?")
 
 
 def one_line(text: str) -> str:
-    """Return text without line breaks, of limited length, its URLs cut before user names and queries."""
-    text = " ".join(text[:_READ_AT_MOST].split())
-    text = _SECRET_PARTS.sub(r"\g<scheme>\g<place>", text)
+    """Return text without line breaks, of limited length, and without secrets that can be told by their form."""
+    text = redact_text(" ".join(text[:_READ_AT_MOST].split()))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

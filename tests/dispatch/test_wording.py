@@ -18,11 +18,16 @@ def test_whatever_is_said_becomes_one_short_line(text):
 
 def test_urls_lose_their_queries_and_passwords():
     said = "GET https://me:pw@cdn.test/a.mp4?ksTime=1&sig=abc#x failed, see http://b.test/c?d=e."
-    assert one_line(said) == "GET https://cdn.test/a.mp4 failed, see http://b.test/c"
+    assert one_line(said) == "GET https://cdn.test/a.mp4?*** failed, see http://b.test/c?***"
 
 
 def test_urls_in_brackets_and_quotes_lose_their_queries_too():
-    assert one_line("('https://cdn.test/a?sig=abc', 403)") == "('https://cdn.test/a 403)"
+    assert one_line("('https://cdn.test/a?sig=abc', 403)") == "('https://cdn.test/a?***', 403)"
+
+
+def test_keys_and_webhook_secrets_do_not_get_into_what_is_stored():
+    said = "401 for {'Authorization': 'Bearer sk-live-1'}, secret whsec_dGVzdA=="
+    assert one_line(said) == "401 for {'Authorization': 'Bearer ***'}, secret whsec_***"
 
 
 def test_an_exception_is_told_by_type_and_message():
