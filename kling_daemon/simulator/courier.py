@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import aiohttp
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.clock import EPOCH, Clock
+from kling_daemon.durations import LONGEST
 from kling_daemon.jobs import Generation
 from kling_daemon.simulator.callbacks import Callback
 from kling_daemon.simulator.forgeries import forged_body, forged_headers, forged_url
@@ -78,7 +80,7 @@ class Courier:
         if answer.isdecimal() and int(answer) in _HTTP_OK:
             self._statistics.answered[callback.job.id].add(str(callback.job.state))
         elif callback.attempt <= self.settings.retries:
-            pause = self.settings.retry_after * 2 ** (callback.attempt - 1)
+            pause = Backoff(least=self.settings.retry_after, longest=LONGEST).pause(callback.attempt)
             again = replace(callback, attempt=callback.attempt + 1)
             self._timeline.after(pause, lambda: self.send(again))
 
