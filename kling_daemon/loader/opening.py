@@ -23,7 +23,7 @@ def open_hooks(hooks: Mapping[str, Call], *, concurrency: int) -> Open:
 
     @asynccontextmanager
     async def opened(context: HandlerContext) -> AsyncGenerator[Invoke]:
-        async with HookThreads(handler=context.name, workers=concurrency) as threads:
+        async with HookThreads(handler=context.name, size=concurrency) as threads:
             yield adapt(choose, threads, handler=context.name)
 
     return opened
@@ -42,7 +42,7 @@ def open_instance(offered: HandlerType, config: pydantic.BaseModel, *, concurren
             if inspect.iscoroutine(opening):
                 opening.close()  # an `async def` that lacks its decorator; it would complain of never being awaited
             raise UnsuitableError(f"open of type '{offered.name}' must return an async context manager")
-        async with HookThreads(handler=context.name, workers=concurrency) as threads, opening as handler:
+        async with HookThreads(handler=context.name, size=concurrency) as threads, opening as handler:
             handle = getattr(handler, "handle", None)
             if not callable(handle):
                 raise UnsuitableError(f"open of type '{offered.name}' must yield an object with a method `handle`")

@@ -47,9 +47,9 @@ class _Run:
 class HookThreads:
     """A fixed number of daemon threads for one handler, started when first needed."""
 
-    def __init__(self, *, handler: str, workers: int, most_hung: int = MOST_HUNG) -> None:
+    def __init__(self, *, handler: str, size: int, most_hung: int = MOST_HUNG) -> None:
         self._handler = handler
-        self._workers = workers
+        self._size = size
         self._most_hung = most_hung
         self._waiting: deque[_Run] = deque()
         self._changed = threading.Condition()
@@ -86,7 +86,7 @@ class HookThreads:
             if self._closed:
                 raise ThreadError("the handler's threads are closed")
             self._waiting.append(run)
-            if len(self._waiting) > self._idle and self._threads < self._workers:
+            if len(self._waiting) > self._idle and self._threads < self._size:
                 self._start()
             self._changed.notify()
         try:

@@ -49,7 +49,7 @@ async def wrapped(*args, **kwargs):
 
 async def call(function):
     found = inspect_call(function)
-    async with HookThreads(handler="h", workers=1) as threads:
+    async with HookThreads(handler="h", size=1) as threads:
         return await adapt(lambda _: found, threads, handler="h")(EVENT, CONTEXT)
 
 

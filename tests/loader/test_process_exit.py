@@ -10,7 +10,7 @@ async def main():
     def hang():
         begun.set()
         threading.Event().wait()
-    async with HookThreads(handler="h", workers=1) as threads:
+    async with HookThreads(handler="h", size=1) as threads:
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(threads.run(hang), name="hung hook")
             while not begun.is_set():
