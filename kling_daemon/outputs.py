@@ -1,7 +1,7 @@
 """What a finished job yields: its outputs with their files, and what it cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -14,8 +14,8 @@ class OutputFile:
 
     role: str
     """What it is to its output: `main`, `watermark`, `mp3`, `wav`, `frontal`, …; an open set."""
-    url: str
-    """Where Kling serves it, without credentials, until it expires. Never logged: the URL is the permission."""
+    url: str = field(repr=False)
+    """Where Kling serves it, without credentials, until it expires. Never logged or shown: it is the permission."""
     expires_at: datetime | None
     """When Kling deletes it; None when neither the URL nor the report tells."""
 

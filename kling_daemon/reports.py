@@ -185,7 +185,7 @@ def _outputs_rank(outputs: tuple[Output, ...], stamp: datetime | None) -> tuple[
     """Newer over older; at the same time more files, then those that last longer, then any fixed order."""
     files = [file for output in outputs for file in output.files]
     lasting = max((_moment(file.expires_at) for file in files), default=-inf)
-    return _moment(stamp), len(files), lasting, repr(outputs)
+    return _moment(stamp), len(files), lasting, str([output.as_json() for output in outputs])
 
 
 def _newest_cost(job: Job, report: Report) -> tuple[tuple[Charge, ...], datetime | None]:

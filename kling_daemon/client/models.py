@@ -41,7 +41,7 @@ class FileModel(Answer):
     """One downloadable file of an output."""
 
     role: str
-    url: str
+    url: str = pydantic.Field(repr=False)
     expires_at: Moment | None
 
 
@@ -50,7 +50,7 @@ class OutputModel(Answer):
 
     type: str
     id: str | None
-    url: str | None
+    url: str | None = pydantic.Field(repr=False)
     """The main file's URL."""
     duration: str | None
     """Length in seconds, as Kling's text."""

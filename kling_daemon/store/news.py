@@ -1,6 +1,6 @@
 """What is handed to the store to be recorded, and what it answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -15,8 +15,8 @@ class RawCallback:
 
     webhook_id: str
     """The sender's id for it; empty when it had none. Never a key that drops news: it counts with the digest."""
-    body: bytes
-    headers: bytes
+    body: bytes = field(repr=False)
+    headers: bytes = field(repr=False)
     """The header lines as they came, without credentials."""
     verdict: str
     secret: str | None
