@@ -3,6 +3,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from fakes.reports import make_report
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies.kling_news import EPOCH, KLING_STATES, arrivals, histories, queued_job, reports
@@ -132,21 +133,7 @@ def test_an_adopted_job_is_known_to_kling_and_has_the_same_id_each_time(report):
 
 
 def plain(state: JobState | None, **changes: object) -> Report:
-    report = Report(
-        task_id="t1",
-        external_id=None,
-        generation=queued_job().generation,
-        state=state,
-        reason=None,
-        message="",
-        outputs=(),
-        cost=(),
-        created_at=None,
-        updated_at=EPOCH,
-        received_at=EPOCH,
-        source="callback",
-    )
-    return replace(report, **changes)
+    return make_report(**{"state": state, "updated_at": EPOCH, "received_at": EPOCH, **changes})
 
 
 def video(url: str, expires_at=None) -> tuple[Output, ...]:

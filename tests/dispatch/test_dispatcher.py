@@ -25,7 +25,7 @@ async def test_a_hung_a_broken_and_a_slow_handler_delay_no_other(tmp_path):
 
     @asynccontextmanager
     async def open_stuck(_context):
-        async with HookThreads(handler="stuck", workers=8) as threads:
+        async with HookThreads(handler="stuck", size=8) as threads:
             yield adapt(lambda _item: inspect_call(wait_for_the_gate), threads, handler="stuck")
 
     async def always_raising(_item, _context):

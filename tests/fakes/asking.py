@@ -10,13 +10,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from fakes.reports import make_report
+
 from kling_daemon.bus import Bus
-from kling_daemon.jobs import Generation, Job, JobState
+from kling_daemon.jobs import Job, JobState
 from kling_daemon.kling.auth import ApiKey
 from kling_daemon.kling.client import KlingClient
 from kling_daemon.poller import Poller
 from kling_daemon.polling import PollPolicy
-from kling_daemon.reports import Report, Source
+from kling_daemon.reports import Report
 from kling_daemon.store import HintWeight, News, RawCallback, Store
 from kling_daemon.submission import Intake, Spool, Submitter
 from kling_daemon.telemetry import Metrics
@@ -91,12 +93,7 @@ class Asking:
         return recorded.job
 
     def report(self, task_id: str | None, state: JobState | None, **more: Any) -> Report:
-        values: dict[str, Any] = {
-            "task_id": task_id, "external_id": None, "generation": Generation.NEW, "state": state, "reason": None,
-            "message": "", "outputs": (), "cost": (), "created_at": None, "updated_at": None,
-            "received_at": self.clock.now(), "source": Source.CALLBACK,
-        }  # fmt: skip
-        return Report(**{**values, **more})
+        return make_report(task_id, state, **{"received_at": self.clock.now(), **more})
 
     async def hinted(self, *task_ids: str) -> None:
         """Let unproved callbacks come on the plain path."""

@@ -8,14 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from fakes.reports import make_report
+
 from kling_daemon.bus import Bus
 from kling_daemon.contexts import DeliveryContext, HandlerContext
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.dispatch import Dispatcher
 from kling_daemon.events import Item
 from kling_daemon.handlers import ConfiguredHandler
-from kling_daemon.jobs import Generation, JobState
-from kling_daemon.reports import Report, Source
+from kling_daemon.jobs import JobState
 from kling_daemon.store import DeliveryRow, News, Store
 from kling_daemon.testing.clock import ManualClock
 from kling_daemon.tracking import NoticeBoard
@@ -114,26 +115,8 @@ class World:
 
     async def report(self, *numbers: int, state: JobState = JobState.SUCCEEDED) -> None:
         """Let Kling report a state of jobs, known by their numbers or not."""
-        news = [
-            News(
-                adopt=True,
-                report=Report(
-                    task_id=f"t{number}",
-                    external_id=None,
-                    generation=Generation.NEW,
-                    state=state,
-                    reason=None,
-                    message="",
-                    outputs=(),
-                    cost=(),
-                    created_at=None,
-                    updated_at=None,
-                    received_at=self.clock.now(),
-                    source=Source.CALLBACK,
-                ),
-            )
-            for number in numbers
-        ]
+        now = self.clock.now()
+        news = [News(adopt=True, report=make_report(f"t{number}", state, received_at=now)) for number in numbers]
         recorded = await self.store.record_all(news)
         self.bus.publish([event for one in recorded for event in one.events])
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fakes.reports import make_report
 from prometheus_client import CollectorRegistry, Counter
 
 from kling_daemon.api import ApiServices, build_api, digest
@@ -15,12 +16,13 @@ from kling_daemon.clock import SystemClock
 from kling_daemon.config import TcpAddress, UnixAddress
 from kling_daemon.dispatch import HandlerStatus, Openness
 from kling_daemon.ids import new_id
-from kling_daemon.jobs import Generation, Job, JobState, Origin
+from kling_daemon.jobs import Job, JobState
 from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin, PluginStatus
-from kling_daemon.reports import Report, Source
+from kling_daemon.reports import Source
 from kling_daemon.store import Intent, News, Recorded, Registration, Store
 from kling_daemon.submission import SubmitRefusedError
+from kling_daemon.testing import make_job
 
 TOKEN = "made-up-token-of-at-least-thirty-two-characters"
 LOCAL = TcpAddress(host="127.0.0.1", port=0)
@@ -58,11 +60,9 @@ class LocalApi:
         if not path.startswith("/"):
             raise SubmitRefusedError(f"{path[:80]!r} is no create path of Kling's")
         now = SystemClock().now()
-        job = Job(
-            id=new_id(now), task_id=None, external_id=external_id, account="default", generation=Generation.NEW,
-            endpoint=path, model="kling-3.0", state=JobState.QUEUED, reason=None, message="", outputs=(), cost=(),
-            tags=dict(tags), origin=Origin.SUBMITTED, created_at=now, submitted_at=None, updated_at=now,
-            finished_at=None, contradicted=False, callback_missed=False,
+        job = make_job(
+            id=new_id(now), external_id=external_id, endpoint=path, state=JobState.QUEUED, tags=dict(tags),
+            created_at=now, updated_at=now,
         )  # fmt: skip
         recorded = await self.store.make_job(Intent(job=job, path=path, digest="0" * 64, callback_expected=False))
         self.bus.publish(recorded.events)
@@ -76,11 +76,10 @@ class LocalApi:
         """Let Kling say something about a job, and ring."""
         now = SystemClock().now()
         values = {
-            "task_id": f"t-{job.id}", "external_id": None, "generation": job.generation, "state": state,
-            "reason": None, "message": "", "outputs": (), "cost": (), "created_at": now, "updated_at": now,
-            "received_at": now, "source": Source.POLL,
+            "task_id": f"t-{job.id}", "state": state, "generation": job.generation, "source": Source.POLL,
+            "created_at": now, "updated_at": now, "received_at": now,
         }  # fmt: skip
-        recorded = await self.store.record(News(report=Report(**values | given), job_id=job.id))
+        recorded = await self.store.record(News(report=make_report(**values | given), job_id=job.id))
         self.bus.publish(recorded.events)
         return recorded
 

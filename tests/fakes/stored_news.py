@@ -3,8 +3,9 @@
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from kling_daemon.jobs import Generation, JobState
-from kling_daemon.reports import Report, Source
+from fakes.reports import make_report
+
+from kling_daemon.jobs import JobState
 from kling_daemon.store import News, RawCallback, Store
 from kling_daemon.testing.clock import START, ManualClock
 
@@ -12,21 +13,7 @@ ALL_EVENTS = frozenset({"job.status_changed", "job.completed", "job.failed"})
 
 
 def report(task_id="t1", state=JobState.SUCCEEDED, **changes):
-    made = Report(
-        task_id=task_id,
-        external_id=None,
-        generation=Generation.NEW,
-        state=state,
-        reason=None,
-        message="",
-        outputs=(),
-        cost=(),
-        created_at=None,
-        updated_at=START,
-        received_at=START,
-        source=Source.CALLBACK,
-    )
-    return replace(made, **changes)
+    return make_report(task_id, state, **{"updated_at": START, **changes})
 
 
 def callback(body=b'{"id": "t1"}', **changes):

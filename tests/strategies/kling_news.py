@@ -9,6 +9,7 @@ from kling_daemon.clock import from_millis, to_millis
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
 from kling_daemon.outputs import Charge, Output, OutputFile
 from kling_daemon.reports import Report, Source
+from kling_daemon.testing import make_job
 
 EPOCH = datetime(2026, 9, 1, tzinfo=UTC)
 KLING_STATES = (JobState.SUBMITTED, JobState.PROCESSING, JobState.SUCCEEDED, JobState.FAILED)
@@ -80,28 +81,7 @@ def arrivals(draw: st.DrawFn, history: list[Report]) -> list[Report]:
 
 def queued_job() -> Job:
     """Return a job of our own that Kling has not yet answered for."""
-    return Job(
-        id="0199a000-0000-7000-8000-000000000001",
-        task_id=None,
-        external_id="0199a000-0000-7000-8000-000000000001",
-        account="default",
-        generation=Generation.NEW,
-        endpoint="/text-to-video/kling-3.0",
-        model="kling-3.0",
-        state=JobState.QUEUED,
-        reason=None,
-        message="",
-        outputs=(),
-        cost=(),
-        tags={"order": "7"},
-        origin=Origin.SUBMITTED,
-        created_at=EPOCH,
-        submitted_at=None,
-        updated_at=EPOCH,
-        finished_at=None,
-        contradicted=False,
-        callback_missed=False,
-    )
+    return make_job(state=JobState.QUEUED, tags={"order": "7"}, created_at=EPOCH, updated_at=EPOCH)
 
 
 @st.composite
