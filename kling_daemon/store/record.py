@@ -1,7 +1,7 @@
 """Records news: inside one transaction the pure core folds the reports, and the result is written in sets.
 
-One SELECT loads all jobs that a group names, the reports are folded in the order in which they arrived, and
-`executemany` writes what came of it. Reading before the transaction would let two reports of one group both end a job.
+A few SELECTs load all jobs that a group names, the reports are folded in the order in which they arrived, and what
+came of it is written many rows at a time. Reading before the transaction would let two reports of one group both end a job.
 State rules stand in the core alone; the unique indexes of the schema guard them.
 """
 

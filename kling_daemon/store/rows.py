@@ -84,8 +84,12 @@ def to_snapshot(row: Sequence[Any]) -> str:
 
 
 def from_snapshot(text: str) -> Job:
-    """Read the job that `to_snapshot` wrote."""
-    return _job(dict(zip(JOB_COLUMNS, json.loads(text), strict=True)))
+    """Read the job that `to_snapshot` wrote.
+
+    New columns are only ever added at the end, so the list of an older version is a shorter one; whoever adds a column
+    that belongs to the job gives it its default in `_job`.
+    """
+    return _job(dict(zip(JOB_COLUMNS, json.loads(text), strict=False)))
 
 
 def from_row(row: Sequence[Any]) -> StoredJob:
