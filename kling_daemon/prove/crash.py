@@ -58,8 +58,10 @@ async def crash(plan: Plan, scale: Scale | None = None) -> Outcome:
     scale = scale or (SHORT if plan.short else LONG)
     dice, folder = plan.dice(NAME), plan.folder(NAME)
     wanted = orders(plan.dice(NAME, "orders"), scale.jobs)
-    async with SimulatedKling.running(folder, seed=plan.seed, options=KLING) as kling:
-        daemon = PrivateDaemon.prepare(folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice)
+    async with (
+        SimulatedKling.running(folder, seed=plan.seed, options=KLING) as kling,
+        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice) as daemon,
+    ):
         placing = Placing(wanted, daemon, kling)
         async with asyncio.TaskGroup() as tasks:
             placed = tasks.create_task(placing.run(), name="placing orders")

@@ -4,8 +4,8 @@ import asyncio
 import json
 import random
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -31,9 +31,12 @@ class PrivateDaemon:
     port: int
     witnesses: tuple[WitnessSetting, ...]
     environ: Mapping[str, str]
+    runs: list[Program]
+    """Every process that it was so far."""
 
     @classmethod
-    def prepare(
+    @asynccontextmanager
+    async def living_in(
         cls,
         folder: Path,
         *,
@@ -41,8 +44,8 @@ class PrivateDaemon:
         witnesses: Sequence[WitnessSetting],
         dice: random.Random,
         stop_timeout: timedelta = timedelta(seconds=20),
-    ) -> Self:
-        """Write the configuration of a daemon that lives in a folder and asks a Kling; it is not started yet."""
+    ) -> AsyncIterator[Self]:
+        """Write the configuration of a daemon that asks a Kling; it is not started yet. No run outlives the context."""
         environ = {
             **install(folder / "plugins"),
             "KLING_API_KEY": API_KEY,
@@ -50,9 +53,13 @@ class PrivateDaemon:
             "PYTHONUNBUFFERED": "1",
         }
         port = free_port(dice)
-        daemon = cls(folder=folder, port=port, witnesses=tuple(witnesses), environ=environ)
+        daemon = cls(folder=folder, port=port, witnesses=tuple(witnesses), environ=environ, runs=[])
         daemon.configure(kling_url=kling_url, witnesses=witnesses, stop_timeout=stop_timeout)
-        return daemon
+        try:
+            yield daemon
+        finally:
+            for run in daemon.runs:
+                await run.kill()
 
     def configure(self, *, kling_url: str, witnesses: Sequence[WitnessSetting], stop_timeout: timedelta) -> None:
         """Write another configuration for its next start."""
@@ -107,7 +114,9 @@ class PrivateDaemon:
     async def start(self, tracer: Sequence[str] = ()) -> Program:
         """Start it. tracer: a command that runs it, such as strace."""
         command = [*tracer, sys.executable, "-m", "kling_daemon", "run", "--config", str(self._config)]
-        return await Program.start(command, log=self.log, environ=self.environ)
+        run = await Program.start(command, log=self.log, environ=self.environ)
+        self.runs.append(run)
+        return run
 
     async def ready(self, program: Program, within: timedelta = READY_WITHIN) -> bool:
         """Wait until a run answers at its API; False when it ends or takes too long instead."""

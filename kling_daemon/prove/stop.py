@@ -78,16 +78,16 @@ async def _try(phase: Phase, folder: Path, dice: random.Random) -> Trial:
     async with (
         Silence.listening() as silence,
         SimulatedKling.running(folder, seed=dice.randrange(2**31), options=KLING) as kling,
-        AsyncExitStack() as held,
-        asyncio.TaskGroup() as tasks,
-    ):
-        daemon = PrivateDaemon.prepare(
+        PrivateDaemon.living_in(
             folder,
             kling_url=silence.url if phase.silent else kling.url,
             witnesses=[phase.witness],
             dice=dice,
             stop_timeout=LIMIT,
-        )
+        ) as daemon,
+        AsyncExitStack() as held,
+        asyncio.TaskGroup() as tasks,
+    ):
         placing = Placing(phase.orders, daemon, kling)
         placing.allow(len(phase.orders))
         placed = tasks.create_task(placing.run(), name="placing orders")

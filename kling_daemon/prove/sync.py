@@ -28,6 +28,7 @@ _READS = ("recvfrom", "read")
 _SENDS = ("sendto", "sendmsg", "writev", "write")
 _SYNCS = ("fdatasync", "fsync")
 _WAL = "kling.db-wal"
+WITNESS = WitnessSetting(name="swift")
 _STOP = timedelta(seconds=30)
 
 
@@ -59,8 +60,10 @@ async def sync(plan: Plan) -> Outcome:
     dice, folder = plan.dice(NAME), plan.folder(NAME)
     trace = folder / "strace"
     letters = _letters(dice, 40 if plan.short else 2000)
-    async with SimulatedKling.running(folder, seed=plan.seed, options=()) as kling:
-        daemon = PrivateDaemon.prepare(folder, kling_url=kling.url, witnesses=[WitnessSetting(name="swift")], dice=dice)
+    async with (
+        SimulatedKling.running(folder, seed=plan.seed, options=()) as kling,
+        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=[WITNESS], dice=dice) as daemon,
+    ):
         program = await daemon.start(strace.recording(trace, _CALLS))
         ready = await daemon.ready(program)
         statuses = await _send(letters, daemon.callback_url) if ready else []

@@ -112,8 +112,10 @@ async def _run(root: Path, folder: Path, *command: str, output: Path | None = No
     """Run a command in the checkout until its end; raises _BrokenStepError."""
     log = output or folder / "log"
     program = await Program.start(command, log=log, environ={"PYTHONPATH": ""}, folder=root)
-    status = await program.ended(_LONGEST)
-    await program.kill()
+    try:
+        status = await program.ended(_LONGEST)
+    finally:
+        await program.kill()
     if status != 0:
         said = await asyncio.to_thread(log.read_text, encoding="utf-8", errors="replace")
         words = "\n    ".join(said.splitlines()[-_TAIL:])
