@@ -10,6 +10,9 @@ from kling_daemon.deliveries import Acknowledged, Delivery, Failed, Interrupted,
 from kling_daemon.dispatch.wording import describe, innermost, one_line
 from kling_daemon.handlers import Invoke, Reject, Retry
 
+MAX_RESULT = 1024 * 1024
+"""How many bytes a result may have as JSON: it is kept for good, and shown in lists."""
+
 
 class Attempt:
     """Runs in a task of its own, which it ends when the handler shows no sign of life for too long.
@@ -84,9 +87,12 @@ def _storable(result: Any, context: DeliveryContext) -> Mapping[str, Any] | None
         return None
     try:
         if not isinstance(result, Mapping):
-            raise TypeError(f"a handler returns a mapping or None, not {type(result).__name__}")  # noqa: TRY301 - one report for both
-        stored: Mapping[str, Any] = json.loads(json.dumps(dict(result), allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(f"a handler returns a mapping or None, not {type(result).__name__}")  # noqa: TRY301 - one report for all
+        text = json.dumps(dict(result), ensure_ascii=False, allow_nan=False)
+        if len(text.encode()) > MAX_RESULT:
+            raise ValueError(f"it is longer than {MAX_RESULT} bytes")  # noqa: TRY301 - one report for all
+        stored: Mapping[str, Any] = json.loads(text)
+    except Exception as error:  # noqa: BLE001 - a mapping of the handler's own may raise anything
         context.log.warning("result not stored", error=describe(error))
         return None
     return stored

@@ -8,7 +8,8 @@ _READ_AT_MOST = 5_000
 
 def one_line(text: str) -> str:
     """Return text without line breaks, of limited length, and without secrets that can be told by their form."""
-    text = redact_text(" ".join(text[:_READ_AT_MOST].split()))
+    storable = text[:_READ_AT_MOST].encode("utf-8", "backslashreplace").decode()  # a file's name may be no text
+    text = redact_text(" ".join(storable.split()))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -1,14 +1,18 @@
 import asyncio
 import threading
+from collections import UserDict
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from strategies.kling_news import EPOCH, queued_job
 
+from kling_daemon.contexts import DeliveryContext
 from kling_daemon.deliveries import Acknowledged, Delivery, Failed, Interrupted, Postponed, Rejected
-from kling_daemon.dispatch.attempt import Attempt
+from kling_daemon.dispatch.attempt import MAX_RESULT, Attempt
 from kling_daemon.events import EventType, JobEvent
 from kling_daemon.handlers import Reject, Retry
+from kling_daemon.testing.recorders import RecordingLog
 
 EVENT = JobEvent(id="e", type=EventType.COMPLETED, occurred_at=EPOCH, job_id="j", previous_state=None, job=queued_job())
 DELIVERY = Delivery(id=1, handler="w", item=EVENT, attempt=1, created_at=EPOCH, results={})
@@ -104,3 +108,33 @@ async def test_a_handler_that_has_ended_by_itself_is_believed_although_it_was_cu
         await asyncio.sleep(0)
         attempt.interrupt()
     assert running.result() == Acknowledged(result={"done": True})
+
+
+class Moody(UserDict):
+    def __iter__(self):
+        raise RuntimeError("not today")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"name": "\udcff"},
+        {"size": float("nan")},
+        {"of": object()},
+        {"all": "x" * MAX_RESULT},
+        Moody(a=1),
+        ["no", "mapping"],
+    ],
+    ids=["no text", "no number", "no JSON", "too long", "unreadable", "no mapping"],
+)
+async def test_a_result_that_cannot_be_kept_is_left_out_and_the_work_counts_as_done(result):
+    async def behave():
+        return result
+
+    log = RecordingLog()
+    context = DeliveryContext(
+        name="w", log=log, data_dir=Path(), http=None, submit=None, attempt=1, idempotency_key="k", results={},
+        heartbeat=None, journal=None,
+    )  # fmt: skip
+    assert await Attempt(DELIVERY, timeout=10).run(behaving(behave), context) == Acknowledged()
+    assert [line.event for line in log.lines] == ["result not stored"]

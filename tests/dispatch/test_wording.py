@@ -30,6 +30,11 @@ def test_keys_and_webhook_secrets_do_not_get_into_what_is_stored():
     assert one_line(said) == "401 for {'Authorization': 'Bearer ***'}, secret whsec_***"
 
 
+def test_what_is_no_text_can_be_stored_all_the_same():
+    named_by_bytes = b"no \xff.mp4".decode("utf-8", "surrogateescape")
+    assert describe(ValueError(named_by_bytes)) == r"ValueError: no \udcff.mp4"
+
+
 def test_an_exception_is_told_by_type_and_message():
     assert describe(ValueError("bad\n  value")) == "ValueError: bad value"
     assert describe(KeyError()) == "KeyError"
