@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 import aiosqlite
 
@@ -95,7 +96,7 @@ def _set_up(db: sqlite3.Connection) -> None:
 @asynccontextmanager
 async def open_reader(path: Path) -> AsyncIterator[aiosqlite.Connection]:
     """Open a connection that can only read; it sees every commit made before its statement began."""
-    async with aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None) as reader:
+    async with aiosqlite.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None) as reader:
         reader.row_factory = sqlite3.Row
         await reader.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
         yield reader

@@ -18,6 +18,14 @@ async def test_a_second_daemon_is_kept_out_and_told_why(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a%20b", "ä b"])
+async def test_the_directory_may_have_any_name(tmp_path, name):
+    async with opened(tmp_path / name) as store:
+        await store.record(news())
+        assert len(await store.read.jobs(limit=2)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 async def test_everything_is_its_owners_alone(tmp_path):
     directory = tmp_path / "state"
     async with opened(directory) as store:
