@@ -1,5 +1,6 @@
 """Takes judged callbacks: reads, records and answers them, in the order that loses nothing."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -136,12 +137,16 @@ class Inbox:
         return Answer(status=status)
 
     def _raw(self, verdict: Verdict, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> RawCallback:
+        lines = b"".join(
+            b"%b: %b\r\n" % (name, value) for name, value in headers if name.lower() not in _UNKEPT_HEADERS
+        )
+        if verdict.job_id is not None:
+            # Proxies hand the path on in headers of their own; what opens it for everybody must not be kept.
+            lines = re.sub(rb"(%b)\.[\w-]+" % verdict.job_id.encode(), rb"\1", lines)
         return RawCallback(
             webhook_id=verdict.webhook_id,
             body=body,
-            headers=b"".join(
-                b"%b: %b\r\n" % (name, value) for name, value in headers if name.lower() not in _UNKEPT_HEADERS
-            ),
+            headers=lines,
             verdict=verdict.kind.value,
             secret=verdict.secret,
             received_at=self._clock.now(),

@@ -72,6 +72,19 @@ async def test_a_signed_callback_at_another_jobs_address_is_true_of_the_task_tha
         assert await here.jobs() == {"a": "processing", "b": "succeeded", "c": "processing"}
 
 
+async def test_a_path_that_a_proxy_hands_on_is_kept_without_its_capability(tmp_path):
+    async with world(tmp_path) as here:
+        await here.signed(said("a", "processing"))
+        job_id = (await here.store.read.job("a")).id
+        path = capability(job_id)
+        mac = path.rpartition(".")[2].encode()
+        body = json.dumps(said("a", "succeeded")).encode()
+        assert (await here.inbox.take([(b"X-Original-URI", path.encode())], body, path)).status == 200
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert mac not in kept
+    assert b"X-Original-URI: %b/%b\r\n" % (PATH.encode(), job_id.encode()) in kept
+
+
 async def test_an_unsigned_one_that_is_believed_for_its_capability_is_about_that_job_alone(tmp_path):
     async with world(tmp_path, confirm=Confirm.NEVER) as here:
         await here.signed(said("a", "processing"))
