@@ -1,7 +1,7 @@
-"""Writes many rows with few statements, so that SQLite works while Python goes on with something else.
+"""Writes many rows with few statements, so that no other thread gets in between row and row.
 
-The interpreter lock is given up and won back at every step of a statement. With a row per step, the writer's thread
-would wait for the busy event loop once per row; with many rows in one statement it waits once.
+The interpreter lock is given up and won back at every step of a statement. With a row per step, the event loop would
+have to wait once per row for a plugin's thread that computes; with many rows in one statement it waits once.
 """
 
 import sqlite3

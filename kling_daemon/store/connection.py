@@ -1,9 +1,11 @@
 """Opens the database: one connection that writes, others that can only read."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -20,19 +22,21 @@ DATABASE = "kling.db"
 _FLOOR = (3, 40, 0)
 _PAGE_CACHE_KIB = 4096
 _JOURNAL_LIMIT = 64 * 1024 * 1024
+_TRIES, _PAUSE = 100, 0.05
+"""How often, and with which pause in seconds, a transaction is begun while another program writes."""
 
 
 class WriterConnection(aiosqlite.Connection):
-    """The one connection that writes and checkpoints.
+    """The one connection that writes and checkpoints; for one transaction at a time.
 
-    A transaction is a plain function that runs whole in the connection's own thread: no second coroutine can get
-    between its statements, a cancelled waiter cannot leave it open, and it costs one change of threads, not one per
-    statement.
+    The statements of a transaction are one plain function, so that no second coroutine can get between them. It runs on
+    the event loop: it computes more than it waits, and two threads that compute only take the interpreter from each
+    other. What waits for the disk, the commit with its sync and its checkpoint, runs in the connection's own thread.
     """
 
     @property
     def raw(self) -> sqlite3.Connection:
-        """The connection itself, to be used inside `run` alone."""
+        """The connection itself, to be used inside `run` and `transact` alone."""
         return self._conn
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -42,21 +46,35 @@ class WriterConnection(aiosqlite.Connection):
 
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run the work in one transaction and return its result once that is on disk; rolled back if it raises."""
+        db = self._conn
+        await self._begin(db)
+        try:
+            result = work(db)
+            await self.run(partial(db.execute, "COMMIT"))
+        except BaseException:
+            # Behind a commit that may still run in the thread, where only this task's waiting was cancelled.
+            await asyncio.shield(self.run(partial(_roll_back, db)))
+            raise
+        return result
 
-        def transaction() -> T:
-            db = self._conn
+    async def _begin(self, db: sqlite3.Connection) -> None:
+        """Begin a transaction, waiting without blocking while another program, such as a shell, writes."""
+        for _ in range(_TRIES):
             try:
                 db.execute("BEGIN IMMEDIATE")
-                result = work(db)
-                db.execute("COMMIT")
-            except BaseException:
-                # A failed COMMIT may have ended the transaction already.
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-            return result
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
+        db.execute("BEGIN IMMEDIATE")
 
-        return await self.run(transaction)
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    # A failed COMMIT may have ended the transaction already.
+    if db.in_transaction:
+        db.execute("ROLLBACK")
 
 
 @asynccontextmanager
@@ -72,7 +90,7 @@ async def open_writer(path: Path) -> AsyncIterator[WriterConnection]:
         raise StoreError(f"the database {path} cannot be opened: {error.strerror}") from error
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256)
 
     writer = WriterConnection(connect, iter_chunk_size=64)
     try:

@@ -21,8 +21,8 @@ R = TypeVar("R")
 P_contra = TypeVar("P_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
-GROUP_LIMIT = 512
-"""The most units in one commit: enough to make the sync nearly free, few enough to keep the wait short."""
+GROUP_LIMIT = 128
+"""The most units in one commit: enough to make the sync nearly free, few enough not to hold the event loop for long."""
 
 log = structlog.get_logger(__name__)
 

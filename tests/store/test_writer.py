@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 
 import pytest
 from fakes.stored_news import opened
@@ -129,3 +130,32 @@ async def test_every_commit_is_synced(tmp_path):
         connection = store._writer._connection
         assert await connection.run(lambda: connection.raw.execute("PRAGMA synchronous").fetchone()) == (2,)
         assert await connection.run(lambda: connection.raw.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+
+
+async def test_a_transaction_waits_for_another_program_that_writes_without_blocking_anybody(tmp_path, connection):
+    ledger, writer = Ledger(), Writer(connection, lambda _units, _seconds: None)
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    async with writer.running(), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(writer.write(ledger, "late"))
+        for _ in range(5):
+            await asyncio.sleep(0.02)  # the loop goes on
+        assert not waiting.done()
+        other.execute("COMMIT")
+    other.close()
+    assert await entries(connection) == ["late"]
+
+
+async def test_a_transaction_that_is_cancelled_during_its_commit_leaves_none_open(connection):
+    committing = asyncio.Event()
+
+    def work(db):
+        db.execute("INSERT INTO ledger (entry) VALUES ('cut off')")
+        committing.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        cut_off = tasks.create_task(connection.transact(work))
+        await committing.wait()
+        cut_off.cancel()
+    assert not connection.raw.in_transaction
+    assert await entries(connection) in ([], ["cut off"])
