@@ -1,8 +1,8 @@
 """Records news: inside one transaction the pure core folds the reports, and the result is written in sets.
 
 A few SELECTs load all jobs that a group names, the reports are folded in the order in which they arrived, and what
-came of it is written many rows at a time. Reading before the transaction would let two reports of one group both end a job.
-State rules stand in the core alone; the unique indexes of the schema guard them.
+came of it is written many rows at a time. Reading before the transaction would let two reports of one group both end
+a job. State rules stand in the core alone; the unique indexes of the schema guard them.
 """
 
 import hashlib
