@@ -106,6 +106,11 @@ class Program:
             reason = str(error) or type(error).__name__
             raise DemoError(f"The {self.name} does not answer: {reason}", log=self._last_lines()) from error
 
+    def _send(self, number: signal.Signals) -> None:
+        # Not by the process's own methods: they may reap it before asyncio does, which then says 255 of its end.
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
+
     async def stop(self) -> int:
         """Ask it to stop, as a service manager would, and return its status; killed where that takes too long.
 
@@ -113,7 +118,7 @@ class Program:
         """
         self._is_asked_to_stop = True
         if self._process.returncode is None:
-            self._process.terminate()
+            self._send(signal.SIGTERM)
         try:
             async with asyncio.timeout(_STOPPING.total_seconds()):
                 return await self._process.wait()
@@ -126,7 +131,7 @@ class Program:
     async def _kill(self) -> int:
         """Kill it and wait until it is gone, which an impatient user's second Ctrl-C must not prevent."""
         if self._process.returncode is None:
-            self._process.kill()
+            self._send(signal.SIGKILL)
         while True:
             try:
                 return await self._process.wait()

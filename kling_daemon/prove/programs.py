@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -63,7 +64,9 @@ class Program:
     def send(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens when it has ended."""
         if self._process.returncode is None:
-            self._process.send_signal(number)
+            # Not by the process's own methods: they may reap it before asyncio does, which then says 255 of its end.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
 
     async def ended(self, within: timedelta = LONGEST_END) -> int | None:
         """Wait for its end and return the status; None when it still runs after so long."""

@@ -23,7 +23,8 @@ _TAIL = 15
 _SHORT = ("tests/core", "tests/store", "tests/tracking", "tests/receiver", "tests/loader")
 """What touches the language and the libraries most, for the short form."""
 _TOOLS = (
-    "hypothesis", "pytest", "pytest-asyncio", "pytest-randomly", "pytest-timeout", "pytest-xdist", "standardwebhooks",
+    "editables", "hatchling", "hypothesis", "pytest", "pytest-asyncio", "pytest-randomly", "pytest-timeout",
+    "pytest-xdist", "standardwebhooks",
 )  # fmt: skip
 
 
