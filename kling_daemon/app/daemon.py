@@ -33,8 +33,8 @@ from kling_daemon.tracking import Capabilities, Confirm, Inbox, NoticeBoard, Tra
 log = structlog.get_logger(__name__)
 
 _LISTENER_SHARE = 0.05
-_KLING_SHARE = 0.25
-_DELIVERY_SHARE = 0.5
+_KLING_SHARE = 0.2
+_DELIVERY_SHARE = 0.45
 """How the stop's limit is shared out: each listener's callers, requests to Kling, attempts of handlers.
 
 The rest is for closing: handlers, connections, the store.

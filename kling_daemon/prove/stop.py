@@ -67,10 +67,11 @@ async def stop(plan: Plan) -> Outcome:
     findings = [f"{trial.phase}: {finding}" for trial in trials for finding in trial.findings]
     longest = max(trials, key=lambda trial: trial.took)
     line = (
-        f"{len(trials)} stops in {len({trial.phase for trial in trials})} phases, none past its limit of "
-        f"{LIMIT.total_seconds():g} s (longest {longest.took.total_seconds():.1f} s: {longest.phase}), no attempt spent"
+        f"{len(trials)} stops in {len({trial.phase for trial in trials})} phases with a limit of "
+        f"{LIMIT.total_seconds():g} s, of which the longest took {longest.took.total_seconds():.1f} s ({longest.phase})"
     )
-    return concluded(NAME, f"{line} (seed {plan.seed})", findings)
+    held = "" if findings else ", and no attempt was spent"
+    return concluded(NAME, f"{line}{held} (seed {plan.seed})", findings)
 
 
 async def _try(phase: Phase, folder: Path, dice: random.Random) -> Trial:

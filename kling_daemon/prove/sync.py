@@ -76,11 +76,10 @@ async def sync(plan: Plan) -> Outcome:
         if status != (200 if letter.signed else 202)
     ]
     proved, unproved = examine(trace, [letter.mark for letter in letters])
-    line = (
-        f"{len(letters)} callbacks, half of them at once, each in the write-ahead log and synced before it was "
-        f"answered; {proved} syncs (seed {plan.seed})"
-    )
-    return concluded(NAME, line, findings + unproved)
+    findings += unproved
+    held = "" if findings else ", each in the synced write-ahead log before it was answered"
+    line = f"{len(letters)} callbacks, half of them at once, and {proved} syncs{held} (seed {plan.seed})"
+    return concluded(NAME, line, findings)
 
 
 def examine(trace: Path, marks: Sequence[str]) -> tuple[int, list[str]]:
