@@ -151,7 +151,7 @@ def events_of(change: Change, occurred_at: datetime) -> tuple[JobEvent, ...]:
     types = [EventType.STATUS_CHANGED]
     if state.is_terminal:
         types.append(EventType.COMPLETED if state is JobState.SUCCEEDED else EventType.FAILED)
-    return tuple(
+    return tuple([
         JobEvent(
             id=event_id(change.job.id, event_type, state),
             type=event_type,
@@ -161,4 +161,4 @@ def events_of(change: Change, occurred_at: datetime) -> tuple[JobEvent, ...]:
             job=change.job,
         )
         for event_type in types
-    )
+    ])  # fmt: skip

@@ -24,7 +24,7 @@ def read_cost(task: Mapping[str, Any], outputs: Sequence[Output]) -> tuple[Charg
     lines = _read_billing(task.get("billing")) or _read_deductions(task, outputs)
     if not lines:
         return ()
-    return tuple(line for line in lines if line.amount.strip("-0.")) or (NOTHING,)
+    return tuple([line for line in lines if line.amount.strip("-0.")]) or (NOTHING,)
 
 
 def _read_billing(billing: Any) -> list[Charge]:

@@ -19,7 +19,7 @@ from kling_daemon.kling.statuses import reason_of, state_of
 from kling_daemon.reports import Report, Source
 
 _MAX_ENVELOPES = 3
-_LEGACY_KEYS = ("task_id", "task_status", "task_result")
+_LEGACY_KEYS = frozenset({"task_id", "task_status", "task_result"})
 _MAX_WORD = 64
 
 
@@ -132,7 +132,7 @@ def _generation_of(task: dict[str, Any], endpoint: str | None) -> Generation:
     """Return the generation of the endpoint, else the one whose words the object uses."""
     if endpoint is not None:
         return endpoint_of(endpoint).generation
-    return Generation.LEGACY if any(key in task for key in _LEGACY_KEYS) else Generation.NEW
+    return Generation.NEW if _LEGACY_KEYS.isdisjoint(task) else Generation.LEGACY
 
 
 def _reason_of(state: JobState | None, word: str, message: str) -> FailureReason | None:

@@ -53,7 +53,7 @@ def read_outputs(task: Mapping[str, Any], updated_at: datetime | None) -> tuple[
         return ()
     fallback = None if updated_at is None else updated_at + LIFETIME
     outputs = [_read_output(type_, entry, fallback) for type_, entry in entries]
-    return tuple(output for output in outputs if output is not None)
+    return tuple([output for output in outputs if output is not None])
 
 
 def _legacy_entries(task: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -81,16 +81,19 @@ class ShortcutConnection(QuietConnection):
             self._resume_reading_if_drained()
 
     async def _answer(self, message: RawRequestMessage, payload: StreamReader) -> None:
-        self._body = payload
-        try:
-            body = await payload.read()
-        finally:
-            self._body = None
+        body = payload.read_nowait() if payload.is_eof() else await self._rest_of(payload)
         answer = await self._shortcut.answer(message, body)
         if self.transport is not None:
             self.transport.write(answer)
             if self._paused:
                 await self._drain_helper()
+
+    async def _rest_of(self, payload: StreamReader) -> bytes:
+        self._body = payload
+        try:
+            return await payload.read()
+        finally:
+            self._body = None
 
     def _stay_open(self) -> None:
         """Let the time count anew after which an idle connection is closed."""

@@ -14,7 +14,6 @@ from kling_daemon.receiver.answers import JSON, UNHANDLED, to_bytes
 from kling_daemon.tracking import Inbox
 
 _CAPABILITY = re.compile(r"/[0-9A-Za-z-]+\.[0-9A-Za-z_-]+")  # nothing that is read otherwise once it is decoded
-_UNUSUAL = ("Content-Encoding", "Expect", "Transfer-Encoding", "Upgrade")
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +35,12 @@ class PlainCallbacks:
             and self._is_ours(message.path)
             and message.version == HttpVersion11
             and not message.should_close
+            and not message.upgrade
             and headers.get("Content-Type") == JSON
             and 0 < int(headers.get("Content-Length", 0)) <= self._max_body
-            and not any(name in headers for name in _UNUSUAL)
+            and "Content-Encoding" not in headers
+            and "Expect" not in headers
+            and "Transfer-Encoding" not in headers
         )
 
     async def answer(self, message: RawRequestMessage, body: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
@@ -64,14 +65,15 @@ class Inbox:
         The same callback again is counted and changes nothing. A crash before the answer leaves either nothing or
         what a repetition will find already recorded.
         """
-        verdict = self._trust.judge(headers, body, path, self._clock.now())
+        now = self._clock.now()
+        verdict = self._trust.judge(headers, body, path, now)
         if verdict.kind is VerdictKind.MISDIRECTED:
             return self._answer(404, verdict)
         if verdict.kind is VerdictKind.REFUSED:
             log.info("callback refused", reason=verdict.reason)
             return self._answer(401, verdict)
         try:
-            return await self._take_judged(verdict, headers, body)
+            return await self._take_judged(verdict, _raw(verdict, headers, body, now))
         except StoreUnavailableError as error:
             log.error("callback could not be stored", error=str(error))  # noqa: TRY400 - the cause is in the words
             self._counters.callback("unstored", verdict.reason)
@@ -92,14 +94,13 @@ class Inbox:
                     understood += 1
         return understood
 
-    async def _take_judged(self, verdict: Verdict, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Answer:
-        raw = self._raw(verdict, headers, body)
+    async def _take_judged(self, verdict: Verdict, raw: RawCallback) -> Answer:
         try:
-            data = read_body(body)
+            data = read_body(raw.body)
             report = _read(data, raw)
         except UnreadableError as error:
             if verdict.secret is not None:
-                log.warning("signed callback cannot be read", flaw=error.flaw.value, size=len(body))
+                log.warning("signed callback cannot be read", flaw=error.flaw.value, size=len(raw.body))
                 await self._tracker.record(News(callback=replace(raw, verdict=UNREADABLE), job_id=verdict.job_id))
             self._counters.callback(UNREADABLE, error.flaw.value)
             return Answer(status=400)
@@ -136,21 +137,20 @@ class Inbox:
         self._counters.callback(verdict.kind.value, verdict.reason)
         return Answer(status=status)
 
-    def _raw(self, verdict: Verdict, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> RawCallback:
-        lines = b"".join(
-            b"%b: %b\r\n" % (name, value) for name, value in headers if name.lower() not in _UNKEPT_HEADERS
-        )
-        if verdict.job_id is not None:
-            # Proxies hand the path on in headers of their own; what opens it for everybody must not be kept.
-            lines = re.sub(rb"(%b)\.[\w-]+" % verdict.job_id.encode(), rb"\1", lines)
-        return RawCallback(
-            webhook_id=verdict.webhook_id,
-            body=body,
-            headers=lines,
-            verdict=verdict.kind.value,
-            secret=verdict.secret,
-            received_at=self._clock.now(),
-        )
+
+def _raw(verdict: Verdict, headers: Sequence[tuple[bytes, bytes]], body: bytes, now: datetime) -> RawCallback:
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers if header[0].lower() not in _UNKEPT_HEADERS])
+    if verdict.job_id is not None:
+        # Proxies hand the path on in headers of their own; what opens it for everybody must not be kept.
+        lines = re.sub(rb"(%b)\.[\w-]+" % verdict.job_id.encode(), rb"\1", lines)
+    return RawCallback(
+        webhook_id=verdict.webhook_id,
+        body=body,
+        headers=lines,
+        verdict=verdict.kind.value,
+        secret=verdict.secret,
+        received_at=now,
+    )
 
 
 def _read(data: Any, raw: RawCallback) -> Report:
