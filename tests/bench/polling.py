@@ -1,6 +1,7 @@
 """How many requests to Kling it takes to bring overdue jobs to their end."""
 
 import asyncio
+import json
 import sqlite3
 import tempfile
 import time
@@ -47,7 +48,9 @@ async def _create(url: str, api_key: str) -> list[Report]:
     """Create the tasks as another program would, and return what Kling says of each."""
     clock = SystemClock()
     async with KlingClient(url, ApiKey(key=api_key), clock=clock, max_requests_per_second=10_000) as client:
-        return [await client.create(_PATH, {"prompt": f"number {number}"}) for number in range(JOBS)]
+        return [
+            await client.create(_PATH, json.dumps({"prompt": f"number {number}"}).encode()) for number in range(JOBS)
+        ]
 
 
 async def _seed(directory: Path, reports: list[Report]) -> None:
