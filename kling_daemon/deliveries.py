@@ -119,6 +119,15 @@ class Settlement:
     result: Mapping[str, Any] | None = None
 
 
+def due_after_loss(attempt: int, *, backoff: Backoff, now: datetime, jitter: float) -> datetime:
+    """Return when a delivery is tried again whose attempt was lost with the daemon.
+
+    At once after the first loss, which is hardly its fault. From the second on it backs off: what ends the process
+    itself must not be tried together with the same others each time, until they too have no attempt left.
+    """
+    return now if attempt <= 1 else now + backoff.pause(attempt - 1, jitter)
+
+
 def settle(
     outcome: Outcome,
     *,

@@ -13,6 +13,7 @@ from kling_daemon.api import ApiServices, build_api, digest, ensure_token
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.looping import looping
 from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
+from kling_daemon.backoff import Backoff
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock, SystemClock
 from kling_daemon.config import Address, Settings
@@ -95,7 +96,15 @@ async def _daemon(
 
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        store = await enter(Store.open(directory, clock=clock, policy=_poll_policy(settings), on_commit=metrics.commit))
+        store = await enter(
+            Store.open(
+                directory,
+                clock=clock,
+                policy=_poll_policy(settings),
+                backoff=Backoff(least=settings.delivery.backoff, longest=settings.delivery.max_backoff),
+                on_commit=metrics.commit,
+            )
+        )
         counts = await store.read.job_counts()
         metrics.open_jobs({state: count for state, count in counts.items() if not JobState(state).is_terminal})
         token = ensure_token(directory, credential("api_token"))

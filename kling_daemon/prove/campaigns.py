@@ -6,6 +6,7 @@ from dataclasses import replace
 from kling_daemon.prove.crash import crash
 from kling_daemon.prove.outcomes import Outcome, Verdict
 from kling_daemon.prove.plans import Plan
+from kling_daemon.prove.poison import poison
 from kling_daemon.prove.stop import stop
 from kling_daemon.prove.sweep import sweep
 from kling_daemon.prove.sync import sync
@@ -15,6 +16,7 @@ CAMPAIGNS: Mapping[str, Callable[[Plan], Awaitable[Outcome]]] = {
     "crash": crash,
     "sweep": sweep,
     "sync": sync,
+    "poison": poison,
     "stop": stop,
     "versions": versions,
 }

@@ -6,6 +6,7 @@ It comes into a daemon as any plugin does, through an entry point; `witnesses` m
 import asyncio
 import json
 import os
+import signal
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -26,6 +27,9 @@ from kling_daemon.plugin import (
 FOLLOWED = "-followed"
 """How the external id of a job ends whose completion has a submitting handler submit another one."""
 
+LETHAL = "-lethal"
+"""How the external id of a job ends whose completion has a lethal handler end the process."""
+
 FOLLOW_UP = "/text-to-video/kling-3.0"
 _FOR_EVER = 10**6
 
@@ -39,6 +43,8 @@ class Conduct(StrEnum):
     """Every third event fails at its first attempt."""
     SUBMITTING = "submitting"
     """It submits a follow-up job where a completed job asks for it."""
+    LETHAL = "lethal"
+    """One event ends the process each time, as a fault in foreign code does."""
     DEAF = "deaf"
     """It never returns, and ignores being cancelled."""
     BLOCKING = "blocking"
@@ -72,8 +78,10 @@ class Witness:
         match config.conduct:
             case Conduct.ERRATIC if context.attempt == 1 and int(event.id[:8], 16) % 3 == 0:
                 raise ValueError("an erratic handler")
-            case Conduct.SUBMITTING if event.type is EventType.COMPLETED and _is_followed(event):
+            case Conduct.SUBMITTING if event.type is EventType.COMPLETED and _ends_with(event, FOLLOWED):
                 follow_up = await context.submit(FOLLOW_UP, {"prompt": "what comes after"}, key="next")
+            case Conduct.LETHAL if event.type is EventType.COMPLETED and _ends_with(event, LETHAL):
+                os.kill(os.getpid(), signal.SIGKILL)
             case Conduct.DEAF:
                 await _ignore_everything()
             case Conduct.BLOCKING:
@@ -137,8 +145,8 @@ async def _open_in_thread(config: WitnessConfig, _context: HandlerContext) -> As
     yield WitnessInThread(config)
 
 
-def _is_followed(event: JobEvent) -> bool:
-    return (event.job.external_id or "").endswith(FOLLOWED)
+def _ends_with(event: JobEvent, ending: str) -> bool:
+    return (event.job.external_id or "").endswith(ending)
 
 
 async def _ignore_everything() -> None:

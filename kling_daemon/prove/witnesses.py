@@ -23,6 +23,7 @@ class WitnessSetting:
     """Seconds that it takes for an event."""
     conduct: Conduct = Conduct.PROMPT
     depends_on: tuple[str, ...] = ()
+    max_attempts: int = 12
 
     def section(self, folder: Path) -> dict[str, Any]:
         """Return its section of the daemon's configuration."""
@@ -32,6 +33,7 @@ class WitnessSetting:
             "takes": self.takes,
             "conduct": self.conduct.value,
             "depends_on": list(self.depends_on),
+            "max_attempts": self.max_attempts,
         }
 
 

@@ -5,10 +5,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock, from_millis, optional, to_millis
-from kling_daemon.deliveries import OPEN_STATES, Delivery, Settlement
+from kling_daemon.deliveries import OPEN_STATES, Delivery, Settlement, due_after_loss
 from kling_daemon.events import NOTICE, EventType, JobEvent, Notice, NoticeKind
 from kling_daemon.jobs import JobState
 from kling_daemon.store.bulk import BulkInsert, marks
@@ -44,10 +46,25 @@ class Settled:
 class DeliveryDesk:
     """The operations on deliveries; each takes a group's units at once."""
 
-    def __init__(self, *, owner: str, clock: Clock, fanout: Fanout, notices: NoticeDesk, cache: EventCache) -> None:
-        """Take the name under which leases are held, and what is shared with the other operations."""
+    def __init__(
+        self,
+        *,
+        owner: str,
+        clock: Clock,
+        random: Random,
+        backoff: Backoff,
+        fanout: Fanout,
+        notices: NoticeDesk,
+        cache: EventCache,
+    ) -> None:
+        """Take the name under which leases are held, and what is shared with the other operations.
+
+        backoff: the pauses of deliveries whose attempts are lost with the daemon, again and again.
+        """
         self._owner = owner
         self._clock = clock
+        self._random = random
+        self._backoff = backoff
         self._fanout = fanout
         self._notices = notices
         self._cache = cache
@@ -56,9 +73,14 @@ class DeliveryDesk:
 
     def void_leases(self, db: sqlite3.Connection) -> int:
         """Take back what an earlier run had begun; its attempts stay counted. Only for the holder of the lock."""
-        now = to_millis(self._clock.now())
-        db.execute(self._sql["void_leases_attempts"], (now, now))
-        return db.execute(self._sql["void_leases"], (now,)).rowcount
+        now = self._clock.now()
+        db.execute(self._sql["void_leases_attempts"], (to_millis(now), to_millis(now)))
+        due = [
+            (to_millis(due_after_loss(attempt, backoff=self._backoff, now=now, jitter=self._random.random())), seq)
+            for seq, attempt in db.execute(self._sql["running"])
+        ]
+        db.executemany(self._sql["void_lease"], due)
+        return len(due)
 
     def claim(self, db: sqlite3.Connection, units: Sequence[Claim]) -> list[list[Delivery]]:
         """Begin attempts: due, first of their job, and with what they depend on done or dead."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
-from kling_daemon.deliveries import Delivery, Settlement
+from kling_daemon.deliveries import Delivery, RetryPolicy, Settlement
 from kling_daemon.events import Notice, NoticeKind
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store.connection import DATABASE, open_reader, open_writer
@@ -75,13 +76,15 @@ class Store:
         clock: Clock,
         account: str = "default",
         policy: PollPolicy | None = None,
+        backoff: Backoff | None = None,
         random: Random | None = None,
         hint_limit: int = HINT_LIMIT,
         on_commit: Callable[[int, float], None] = lambda _units, _seconds: None,
     ) -> AsyncIterator[Self]:
         """Lock the directory, bring the schema up to date, void the leases of earlier runs, and write until the end.
 
-        hint_limit: how many hints without weight wait at most. on_commit: told of each commit's units and seconds.
+        backoff: the pauses of deliveries whose attempts are lost with the daemon more than once. hint_limit: how many
+        hints without weight wait at most. on_commit: told of each commit's units and seconds.
 
         Raises StoreLockedError when another daemon holds the directory, StoreError when the database cannot be used.
         """
@@ -110,7 +113,13 @@ class Store:
                     return {
                         "recorder": recorder,
                         "deliveries": DeliveryDesk(
-                            owner=owner, clock=clock, fanout=fanout, notices=notices, cache=cache
+                            owner=owner,
+                            clock=clock,
+                            random=random,
+                            backoff=backoff or RetryPolicy().backoff,
+                            fanout=fanout,
+                            notices=notices,
+                            cache=cache,
                         ),
                         "submissions": SubmissionDesk(owner=owner, clock=clock, recorder=recorder),
                         "notices": notices,

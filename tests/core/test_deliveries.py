@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies.kling_news import EPOCH
 
+from kling_daemon.backoff import Backoff
 from kling_daemon.deliveries import (
     LEAST_PAUSE,
     Acknowledged,
@@ -17,6 +18,7 @@ from kling_daemon.deliveries import (
     Rejected,
     RetryPolicy,
     Settlement,
+    due_after_loss,
     settle,
 )
 
@@ -94,3 +96,9 @@ def test_a_delivery_without_an_attempt_left_is_dead_and_the_attempt_that_was_not
     assert (settlement.state, settlement.attempt) == (DeliveryState.DEAD, 12)
     assert settlement.error is not None
     assert "no attempt is left" in settlement.error
+
+
+def test_an_attempt_lost_with_the_daemon_is_repeated_at_once_and_backs_off_if_that_happens_again():
+    backoff = Backoff(least=timedelta(seconds=5), longest=timedelta(minutes=1))
+    pauses = [due_after_loss(attempt, backoff=backoff, now=EPOCH, jitter=1) - EPOCH for attempt in (1, 2, 3, 12)]
+    assert pauses == [timedelta(0), timedelta(seconds=5), timedelta(seconds=10), timedelta(minutes=1)]

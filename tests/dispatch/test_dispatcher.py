@@ -353,7 +353,8 @@ async def test_a_handler_that_takes_the_process_down_at_every_attempt_is_not_cal
         async with world(tmp_path) as here:  # claimed, and never settled
             (delivery,) = await here.store.claim("w", limit=1, lease=timedelta(minutes=1))
             assert delivery.attempt == attempt
-    async with world(tmp_path) as here, here.dispatcher([handler]).running():
+    async with world(tmp_path) as here, (dispatcher := here.dispatcher([handler])).running():
+        here.let_pass(dispatcher, timedelta(minutes=1))  # what is lost twice waits a little
         await here.until_states("w", "dead")
         (row,) = await here.deliveries("w")
 

@@ -130,6 +130,23 @@ async def test_a_restart_voids_leases_at_once_and_the_attempt_stays_counted(tmp_
         assert not await end(store, again, Acknowledged()), "and nothing is settled twice"
 
 
+async def test_deliveries_that_are_lost_together_twice_part_ways(tmp_path):
+    """One of them may be what ends the process: tried together each time, all of them would end dead with it."""
+    events = frozenset({"job.completed"})
+    async with opened(tmp_path) as store:
+        await store.register_handlers([Registration(name="archive", events=events)])
+        await store.record_all([news(f"t{number}") for number in range(10)])
+        assert len(await claim(store)) == 10
+    async with opened(tmp_path) as store:
+        assert len(await claim(store)) == 10, "the first loss is hardly their fault"
+    async with opened(tmp_path) as store:
+        assert await claim(store) == []
+        due = {row.due_at - START for row in await store.read.deliveries(limit=10)}
+    assert len(due) > 5
+    backoff = RetryPolicy().backoff
+    assert backoff.pause(1, 0) <= min(due) < max(due) <= backoff.pause(1, 1)
+
+
 async def test_a_handler_that_is_not_loaded_keeps_collecting(tmp_path):
     async with opened(tmp_path) as store:
         await store.register_handlers([Registration(name="archive", events=frozenset({"job.completed"}))])

@@ -3,8 +3,11 @@ INSERT INTO attempts (delivery, attempt, outcome, error, started_at, finished_at
 SELECT seq, attempt, 'lost', 'the daemon ended during this attempt', coalesce(claimed_at, ?), ?
 FROM deliveries WHERE state = 'running';
 
--- name: void_leases
-UPDATE deliveries SET state = 'pending', due_at = ?, owner = NULL, until = NULL WHERE state = 'running';
+-- name: running
+SELECT seq, attempt FROM deliveries WHERE state = 'running';
+
+-- name: void_lease
+UPDATE deliveries SET state = 'pending', due_at = ?, owner = NULL, until = NULL WHERE seq = ?;
 
 -- name: claimable
 SELECT d.seq, d.event, d.notice, d.attempt, d.created_at
