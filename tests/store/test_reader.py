@@ -1,10 +1,12 @@
+import hashlib
 import sqlite3
+from dataclasses import replace
 
 import pytest
-from fakes.stored_news import all_of, news, opened
+from fakes.stored_news import all_of, callback, news, opened
 
 from kling_daemon.jobs import JobState
-from kling_daemon.store import AmbiguousReferenceError
+from kling_daemon.store import DATABASE, AmbiguousReferenceError, Reader
 
 
 async def test_a_job_is_found_by_its_own_id_else_klings_id_else_its_external_id(tmp_path):
@@ -43,3 +45,36 @@ async def test_the_readers_connection_cannot_write(tmp_path):
     async with opened(tmp_path) as store:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             await store.read._connection.execute("DELETE FROM jobs")
+
+
+async def test_kept_callbacks_tell_their_digest_their_job_and_how_often_they_came(tmp_path):
+    async with opened(tmp_path) as store:
+        twice, once = (replace(news(task), callback=callback(task.encode())) for task in ("t1", "t2"))
+        job = (await store.record(twice)).job
+        await store.record_all([twice, once])
+        first, second = await all_of(store.read.callbacks)
+        assert (first.job_id, first.count, second.count) == (job.id, 2, 1)
+        assert first.digest == hashlib.sha256(b"t1").hexdigest()[:32]
+        assert await store.read.callbacks(limit=10, after=first.id) == [second]
+
+
+async def test_a_state_directory_is_read_from_outside_whether_a_daemon_runs_or_not(tmp_path):
+    async with opened(tmp_path) as store:
+        await store.record(news())
+        async with Reader.of(tmp_path) as outside:
+            assert await outside.job_counts() == {"succeeded": 1}
+    async with Reader.of(tmp_path) as outside:
+        assert await outside.job_counts() == {"succeeded": 1}
+        assert await outside.flaws() == []
+
+
+async def test_damage_is_found_and_told(tmp_path):
+    async with opened(tmp_path) as store:
+        await store.record(news())
+    with sqlite3.connect(tmp_path / DATABASE) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'events_once'").fetchone()
+        db.execute("UPDATE sqlite_schema SET rootpage = ? WHERE name = 'jobs_by_task'", (page,))
+    db.close()
+    async with Reader.of(tmp_path) as outside:
+        assert await outside.flaws() != []
