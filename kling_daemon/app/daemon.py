@@ -161,11 +161,12 @@ async def _daemon(
         answer_limit = limit * _LISTENER_SHARE
         api = await enter(listening(build_api(services), settings.api.listen, stop_timeout=answer_limit))
         path, max_body = settings.receiver.path, settings.receiver.max_body
+        plain = await enter(PlainCallbacks.running(inbox, path=path, max_body=max_body))
         receiver = await enter(
             listening(
                 build_receiver(inbox, path=path, max_body=max_body),
                 settings.receiver.listen,
-                shortcut=PlainCallbacks(inbox, path=path, max_body=max_body),
+                shortcut=plain,
                 stop_timeout=answer_limit,
             )
         )

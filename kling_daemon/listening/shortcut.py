@@ -1,77 +1,78 @@
 """A short way for the requests that come by the thousand: past aiohttp's request and response objects, not its parser.
 
 Most of what an aiohttp handler costs is spent on objects that a plain POST with a fixed answer has no use for. A
-connection with a shortcut answers such requests itself. From the first other one on, it is an ordinary connection of
-aiohttp's for the rest of its life; so whatever is unusual is treated by one code alone.
+connection with a shortcut hands such requests over itself. All others, and whatever is unusual, go the way of every
+aiohttp connection, so that they are treated by one code alone.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
-from aiohttp import StreamReader, web
+from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
 from kling_daemon.listening.connections import QuietConnection
+
+LONGEST_BODY = 64 * 1024
+"""The longest body that a shortcut may take, in bytes: a connection holds as much without anybody reading it."""
 
 
 class Shortcut(Protocol):
     """Answers some requests in place of the application; its answers must be those that the application would give."""
 
     def takes(self, message: RawRequestMessage) -> bool:
-        """True for a request that it will answer. The connection must be meant to stay open after it."""
+        """True for a request that it will answer.
+
+        Its body must be announced and no longer than LONGEST_BODY, and the connection meant to stay open after it.
+        """
         ...
 
-    async def answer(self, message: RawRequestMessage, body: bytes) -> bytes:
-        """Return the whole HTTP answer; never raises."""
+    def take(self, message: RawRequestMessage, body: bytes, answer: Callable[[bytes], None]) -> None:
+        """Have `answer` called once, later, with the whole HTTP answer; raises nothing."""
         ...
 
 
 class ShortcutConnection(QuietConnection):
-    """One connection; requests are answered in their order, one after the other, as aiohttp does."""
+    """One connection; requests are answered in their order, one after the other, as aiohttp does.
 
-    __slots__ = ("_body", "_shortcut")
+    aiohttp parses what comes into a queue, from which its own task takes one request after the other while it is woken.
+    It is woken only for requests that the shortcut does not take.
+    """
+
+    __slots__ = ("_shortcut",)
 
     def __init__(self, shortcut: Shortcut, manager: web.Server, **settings: object) -> None:
         """Take the shortcut, and what every connection of aiohttp's takes."""
         super().__init__(manager, **settings)  # type: ignore[arg-type]
         self._shortcut = shortcut
-        self._body: StreamReader | None = None
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Give up a body that will not come any more; aiohttp knows only those of its own requests."""
-        super().connection_lost(exc)
-        if self._body is not None:
-            self._body.set_exception(ConnectionResetError("connection lost"))
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, and see to the request that it completes."""
+        waiter, self._waiter = self._waiter, None  # or aiohttp would wake its task for any request
+        super().data_received(data)
+        self._waiter = waiter
+        self._see_to_the_next()
 
-    async def start(self) -> None:
-        """Answer requests until the connection ends; in place of aiohttp's own loop, and handing over to it."""
-        while not self._force_close:
-            if not self._messages:
-                self._waiter = self._loop.create_future()
-                try:
-                    await self._waiter
-                finally:
-                    self._waiter = None
-            message, body = self._messages[0]
-            if not isinstance(message, RawRequestMessage) or not self._shortcut.takes(message):
-                if self._manager is not None:  # else the connection is lost, and nobody waits for an answer
-                    await super().start()
-                return
-            self._take_from_queue()
+    def resume_writing(self) -> None:
+        """Go on when the client has read what it was answered."""
+        super().resume_writing()
+        self._see_to_the_next()
+
+    def _see_to_the_next(self) -> None:
+        """Hand the first request of the queue to whom it belongs, unless one before it is still being answered."""
+        waiter = self._waiter
+        if waiter is None or waiter.done() or self._request_in_progress:
+            return  # aiohttp's task, or the shortcut, is at work
+        if not self._messages or self._paused or self._close or self._force_close:
+            return
+        message, body = self._messages[0]
+        if not isinstance(message, RawRequestMessage) or not self._shortcut.takes(message):
+            waiter.set_result(None)
+        elif body.is_eof():
             self._request_in_progress = True
-            try:
-                await self._answer(message, body)
-            except ConnectionResetError:
-                return
-            finally:
-                self._request_in_progress = False
-                if self._handler_waiter is not None:  # a stop waits for this answer
-                    self._handler_waiter.set_result(None)
-            if self._close:
-                break
+            self._take_from_queue()
             self._stay_open()
-        if not self._force_close and self.transport is not None:
-            self._task_handler = None
-            self.transport.close()
+            self._shortcut.take(message, body.read_nowait(), self._answer)
 
     def _take_from_queue(self) -> None:
         self._messages.popleft()
@@ -80,23 +81,19 @@ class ShortcutConnection(QuietConnection):
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
 
-    async def _answer(self, message: RawRequestMessage, payload: StreamReader) -> None:
-        body = payload.read_nowait() if payload.is_eof() else await self._rest_of(payload)
-        answer = await self._shortcut.answer(message, body)
-        if self.transport is not None:
+    def _answer(self, answer: bytes) -> None:
+        self._request_in_progress = False
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.write(answer)
-            if self._paused:
-                await self._drain_helper()
-
-    async def _rest_of(self, payload: StreamReader) -> bytes:
-        self._body = payload
-        try:
-            return await payload.read()
-        finally:
-            self._body = None
+            if self._close:
+                self.transport.close()
+        if self._handler_waiter is not None:  # a stop waits for this answer
+            self._handler_waiter.set_result(None)
+        self._stay_open()
+        self._see_to_the_next()
 
     def _stay_open(self) -> None:
         """Let the time count anew after which an idle connection is closed."""
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self._keepalive_handle is None:
+        if self._keepalive_handle is None and self.transport is not None:
             self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)

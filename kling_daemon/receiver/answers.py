@@ -20,9 +20,6 @@ BODIES = {
     503: b'{"error": "try again later"}',
 }
 
-UNHANDLED = Answer(status=503, retry_after=30)
-"""Where our own code fails: a sender that is told so comes again, and nothing is lost."""
-
 
 def to_bytes(answer: Answer) -> bytes:
     """Return an answer as it goes over the wire; the connection stays open."""

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import http_exceptions, web
 
-from kling_daemon.receiver.answers import BODIES, JSON, SERVER, UNHANDLED
-from kling_daemon.tracking import Inbox
+from kling_daemon.receiver.answers import BODIES, JSON, SERVER
+from kling_daemon.tracking import UNHANDLED, Inbox
 
 HEALTH_PATH = "/healthz"
 

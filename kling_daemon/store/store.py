@@ -147,6 +147,10 @@ class Store:
         """Commit several pieces of news, each as by itself."""
         return await self._writer.write_all(self._recorder, news)
 
+    async def record_each(self, news: Sequence[News]) -> list[Recorded | Exception]:
+        """Commit several pieces of news, each as by itself, and return what came of each; raises nothing."""
+        return await self._writer.write_each(self._recorder, news)
+
     async def register_handlers(self, registrations: Sequence[Registration]) -> None:
         """Note the handlers that are loaded now; deliveries are made for them from the next event on."""
         await self._writer.write(self._register, registrations)

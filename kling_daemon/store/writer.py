@@ -84,10 +84,17 @@ class Writer:
 
     async def write_all(self, operation: Operation[P, R], payloads: Sequence[P]) -> list[R]:
         """Return the results of many units, each as by itself; the first failure is raised when all have ended."""
-        outcomes = [self._enqueue(operation, payload) for payload in payloads]
+        return [_result(outcome) for outcome in await self.write_each(operation, payloads)]
+
+    async def write_each(self, operation: Operation[P, R], payloads: Sequence[P]) -> list[R | Exception]:
+        """Return what came of each of many units, its result or its failure; raises nothing."""
+        try:
+            outcomes = [self._enqueue(operation, payload) for payload in payloads]
+        except StoreUnavailableError as error:
+            return [error] * len(payloads)
         if outcomes:
             await asyncio.wait(outcomes)
-        return [outcome.result() for outcome in outcomes]
+        return [_outcome(outcome) for outcome in outcomes]
 
     def _enqueue(self, operation: Operation[Any, Any], payload: Any) -> asyncio.Future[Any]:
         if self._closing:
@@ -150,6 +157,17 @@ def _apply(db: sqlite3.Connection, group: Sequence[_Unit]) -> list[Any]:
         for index, answer in zip(indexes, answers, strict=True):
             results[index] = answer
     return results
+
+
+def _outcome(outcome: asyncio.Future[R]) -> R | Exception:
+    error = outcome.exception()
+    return outcome.result() if not isinstance(error, Exception) else error
+
+
+def _result(outcome: R | Exception) -> R:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _explain(error: Exception) -> Exception:

@@ -1,14 +1,16 @@
 """Who is believed, and the only way in for news: nothing is told to anybody before it is committed."""
 
 from kling_daemon.tracking.capabilities import Capabilities, load_capability_key
-from kling_daemon.tracking.inbox import Answer, Inbox
+from kling_daemon.tracking.inbox import UNHANDLED, Answer, Callback, Inbox
 from kling_daemon.tracking.kling_health import KlingHealth
 from kling_daemon.tracking.notice_board import NoticeBoard
 from kling_daemon.tracking.tracker import Tracker
 from kling_daemon.tracking.trust import Confirm, Trust, Verdict, VerdictKind
 
 __all__ = [
+    "UNHANDLED",
     "Answer",
+    "Callback",
     "Capabilities",
     "Confirm",
     "Inbox",

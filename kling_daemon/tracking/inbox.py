@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from kling_daemon.jobs import JobState
 from kling_daemon.kling.bodies import UnreadableError, read_body
 from kling_daemon.kling.dialects import read_task, status_word
 from kling_daemon.reports import Report, Source
-from kling_daemon.store import Effect, HintWeight, News, RawCallback, Store, StoreUnavailableError
+from kling_daemon.store import Effect, HintWeight, News, RawCallback, Recorded, Store, StoreUnavailableError
 from kling_daemon.tracking.tracker import Tracker
 from kling_daemon.tracking.trust import Trust, Verdict, VerdictKind
 
@@ -29,12 +29,35 @@ _RETRY_AFTER = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """One request at the callback path, as it came."""
+
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes = field(repr=False)
+    path: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the sender of a callback is told; never why."""
 
     status: int
     retry_after: int | None = None
     """Seconds, for 503."""
+
+
+UNHANDLED = Answer(status=503, retry_after=30)
+"""Where our own code fails: a sender that is told so comes again, and nothing is lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """What is to be recorded of a callback, and what is answered and counted once that is committed."""
+
+    news: News
+    status: int
+    verdict: str
+    reason: str
 
 
 class Counters(Protocol):
@@ -65,19 +88,25 @@ class Inbox:
         The same callback again is counted and changes nothing. A crash before the answer leaves either nothing or
         what a repetition will find already recorded.
         """
+        (answer,) = await self.take_all([Callback(headers=headers, body=body, path=path)])
+        return answer
+
+    async def take_all(self, callbacks: Sequence[Callback]) -> list[Answer]:
+        """Return the answers to callbacks that came at the same time, each as by itself; raises nothing."""
         now = self._clock.now()
-        verdict = self._trust.judge(headers, body, path, now)
-        if verdict.kind is VerdictKind.MISDIRECTED:
-            return self._answer(404, verdict)
-        if verdict.kind is VerdictKind.REFUSED:
-            log.info("callback refused", reason=verdict.reason)
-            return self._answer(401, verdict)
-        try:
-            return await self._take_judged(verdict, _raw(verdict, headers, body, now))
-        except StoreUnavailableError as error:
-            log.error("callback could not be stored", error=str(error))  # noqa: TRY400 - the cause is in the words
-            self._counters.callback("unstored", verdict.reason)
-            return Answer(status=503, retry_after=_RETRY_AFTER)
+        decided = [self._decide(callback, now) for callback in callbacks]
+        news = [one.news for one in decided if isinstance(one, _Decided)]
+        outcomes = iter(await self._tracker.record_each(news))
+        answers = []
+        for one in decided:
+            if isinstance(one, _Decided):
+                outcome = next(outcomes)
+                if isinstance(outcome, Recorded) and outcome.effect is Effect.IGNORED:
+                    outcome = await self._follow_up(one.news, outcome)
+                answers.append(self._conclude(one, outcome))
+            else:
+                answers.append(one)
+        return answers
 
     async def read_again(self) -> int:
         """Read signed callbacks that earlier versions could not, and return how many made sense this time."""
@@ -90,52 +119,93 @@ class Inbox:
                     await self._tracker.record(News(callback=raw, job_id=job_id, recount=False))
                 else:
                     kind = self._trust.signed_kind
-                    await self._record(kind, report, replace(raw, verdict=kind.value), job_id, recount=False)
+                    news = self._news(kind, report, replace(raw, verdict=kind.value), job_id, recount=False)
+                    recorded = await self._tracker.record(news)
+                    if recorded.effect is Effect.IGNORED:
+                        await self._follow_up(news, recorded)
                     understood += 1
         return understood
 
-    async def _take_judged(self, verdict: Verdict, raw: RawCallback) -> Answer:
+    def _decide(self, callback: Callback, now: datetime) -> _Decided | Answer:
+        """Judge and read a callback; a mistake of our own must not harm those that came with it."""
+        try:
+            verdict = self._trust.judge(callback.headers, callback.body, callback.path, now)
+            if verdict.kind is VerdictKind.MISDIRECTED:
+                return self._refuse(404, verdict)
+            if verdict.kind is VerdictKind.REFUSED:
+                log.info("callback refused", reason=verdict.reason)
+                return self._refuse(401, verdict)
+            return self._read(verdict, _raw(verdict, callback.headers, callback.body, now))
+        except Exception:
+            log.exception("callback could not be handled")
+            return UNHANDLED
+
+    def _refuse(self, status: int, verdict: Verdict) -> Answer:
+        self._counters.callback(verdict.kind.value, verdict.reason)
+        return Answer(status=status)
+
+    def _read(self, verdict: Verdict, raw: RawCallback) -> _Decided | Answer:
         try:
             data = read_body(raw.body)
             report = _read(data, raw)
         except UnreadableError as error:
-            if verdict.secret is not None:
-                log.warning("signed callback cannot be read", flaw=error.flaw.value, size=len(raw.body))
-                await self._tracker.record(News(callback=replace(raw, verdict=UNREADABLE), job_id=verdict.job_id))
-            self._counters.callback(UNREADABLE, error.flaw.value)
-            return Answer(status=400)
-        if verdict.kind is VerdictKind.WEIGHTLESS:
-            await self._tracker.record(News(hint=HintWeight.NONE, hinted_task_id=report.task_id))
-            return self._answer(202, verdict)
-        if report.state is None and verdict.kind is VerdictKind.BELIEVED:
-            log.warning("unknown status word", word=status_word(data), task_id=report.task_id)
-        await self._record(verdict.kind, report, raw, verdict.job_id)
-        return self._answer(200, verdict)
+            if verdict.secret is None:
+                self._counters.callback(UNREADABLE, error.flaw.value)
+                return Answer(status=400)
+            log.warning("signed callback cannot be read", flaw=error.flaw.value, size=len(raw.body))
+            news = News(callback=replace(raw, verdict=UNREADABLE), job_id=verdict.job_id)
+            return _Decided(news=news, status=400, verdict=UNREADABLE, reason=error.flaw.value)
+        kind, status = verdict.kind, 200
+        if kind is VerdictKind.WEIGHTLESS:
+            news, status = News(hint=HintWeight.NONE, hinted_task_id=report.task_id), 202
+        else:
+            news = self._news(kind, report, raw, verdict.job_id)
+            if report.state is None and kind is VerdictKind.BELIEVED:
+                log.warning("unknown status word", word=status_word(data), task_id=report.task_id)
+        return _Decided(news=news, status=status, verdict=kind.value, reason=verdict.reason)
 
-    async def _record(
+    def _news(
         self, kind: VerdictKind, report: Report, raw: RawCallback, job_id: str | None, *, recount: bool = True
-    ) -> None:
-        """Commit a callback that is believed, or that is a hint with the weight of a job."""
+    ) -> News:
+        """Return what is recorded of a callback that is believed, or that is a hint with the weight of a job."""
         if kind is VerdictKind.HINT:
             # A capability names exactly one job, whatever ids the body holds.
             task_id = report.task_id if job_id is None else None
-            hint = News(callback=raw, hint=HintWeight.JOB, job_id=job_id, hinted_task_id=task_id, recount=recount)
-            await self._tracker.record(hint)
-            return
-        # The console's test button sends a signed `submitted` with a made-up id: that alone makes no job.
-        announces = report.state is JobState.SUBMITTED
-        adopt = self._adopt and not announces
-        news = News(report=report, callback=raw, job_id=job_id, adopt=adopt and job_id is None, recount=recount)
-        recorded = await self._tracker.record(news)
-        if recorded.effect is Effect.IGNORED and job_id is not None and raw.secret is not None:
-            # Kling signed it, so it is true of the task that it names, also where it came to another job's address.
-            recorded = await self._tracker.record(News(report=report, adopt=adopt))
-        if recorded.effect is Effect.IGNORED and announces and self._adopt and raw.secret is not None:
-            await self._tracker.record(News(hint=HintWeight.NONE, hinted_task_id=report.task_id))
+            return News(callback=raw, hint=HintWeight.JOB, job_id=job_id, hinted_task_id=task_id, recount=recount)
+        adopt = self._adopts(report) and job_id is None
+        return News(report=report, callback=raw, job_id=job_id, adopt=adopt, recount=recount)
 
-    def _answer(self, status: int, verdict: Verdict) -> Answer:
-        self._counters.callback(verdict.kind.value, verdict.reason)
-        return Answer(status=status)
+    def _adopts(self, report: Report) -> bool:
+        # The console's test button sends a signed `submitted` with a made-up id: that alone makes no job.
+        return self._adopt and report.state is not JobState.SUBMITTED
+
+    async def _follow_up(self, news: News, recorded: Recorded) -> Recorded | Exception:
+        """Make what can be made of a signed report that its callback's address was no use for."""
+        report, raw = news.report, news.callback
+        if report is None or raw is None or raw.secret is None:
+            return recorded
+        try:
+            if news.job_id is not None:
+                # Kling signed it, so it is true of the task that it names, also where it came to another job's address.
+                recorded = await self._tracker.record(News(report=report, adopt=self._adopts(report)))
+            if recorded.effect is Effect.IGNORED and self._adopt and not self._adopts(report):
+                await self._tracker.record(News(hint=HintWeight.NONE, hinted_task_id=report.task_id))
+        except StoreUnavailableError as error:
+            return error
+        return recorded
+
+    def _conclude(self, decided: _Decided, outcome: Recorded | Exception) -> Answer:
+        match outcome:
+            case Recorded():
+                self._counters.callback(decided.verdict, decided.reason)
+                return Answer(status=decided.status)
+            case StoreUnavailableError():
+                log.error("callback could not be stored", error=str(outcome))
+                self._counters.callback("unstored", decided.reason)
+                return Answer(status=503, retry_after=_RETRY_AFTER)
+            case _:
+                log.error("callback could not be handled", exc_info=outcome)
+                return UNHANDLED
 
 
 def _raw(verdict: Verdict, headers: Sequence[tuple[bytes, bytes]], body: bytes, now: datetime) -> RawCallback:

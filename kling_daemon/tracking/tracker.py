@@ -64,11 +64,21 @@ class Tracker:
         return recorded
 
     async def record_all(self, news: Sequence[News]) -> list[Recorded]:
-        """Commit several pieces of news, each as by itself."""
-        results = await self._store.record_all(news)
-        for piece, recorded in zip(news, results, strict=True):
-            self.tell(piece, recorded)
+        """Commit several pieces of news, each as by itself; the first failure is raised when all have ended."""
+        results = []
+        for outcome in await self.record_each(news):
+            if isinstance(outcome, Exception):
+                raise outcome
+            results.append(outcome)
         return results
+
+    async def record_each(self, news: Sequence[News]) -> list[Recorded | Exception]:
+        """Commit several pieces of news, each as by itself, and return what came of each; raises nothing."""
+        outcomes = await self._store.record_each(news)
+        for piece, outcome in zip(news, outcomes, strict=True):
+            if not isinstance(outcome, Exception):
+                self.tell(piece, outcome)
+        return outcomes
 
     def tell(self, news: News, recorded: Recorded) -> None:
         """Have committed news published together with whatever else its commit group brought."""

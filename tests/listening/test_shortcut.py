@@ -8,7 +8,7 @@ from aiohttp import web
 from fakes.dispatching import PATIENCE, until
 from fakes.local_api import LOCAL
 
-from kling_daemon.listening import listening
+from kling_daemon.listening import LONGEST_BODY, listening
 
 SHORT = b"POST /short HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
 LONG = b"POST /long HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
@@ -21,18 +21,22 @@ def answer(body):
 class Echo:
     """Takes what is posted to `/short`, and says it back once the gate is open."""
 
-    def __init__(self):
+    def __init__(self, tasks):
         self.gate = asyncio.Event()
         self.gate.set()
         self.bodies = []
+        self._tasks = tasks
 
     def takes(self, message):
         return message.path == "/short"
 
-    async def answer(self, _message, body):
+    def take(self, _message, body, tell):
         self.bodies.append(body)
+        self._tasks.create_task(self._say_back(body, tell))
+
+    async def _say_back(self, body, tell):
         await self.gate.wait()
-        return answer(b"short:" + body)
+        tell(answer(b"short:" + body))
 
 
 async def say_back(request):
@@ -40,14 +44,14 @@ async def say_back(request):
 
 
 @asynccontextmanager
-async def served(echo, **settings):
+async def served(**settings):
     application = web.Application()
-    application.router.add_post("/long", say_back)
-    async with (
-        listening(application, LOCAL, shortcut=echo, **settings) as address,
-        asyncio.timeout(PATIENCE),
-    ):
-        yield address
+    application.router.add_post("/{any}", say_back)
+    async with asyncio.TaskGroup() as tasks:
+        echo = Echo(tasks)
+        async with listening(application, LOCAL, shortcut=echo, **settings) as address, asyncio.timeout(PATIENCE):
+            yield echo, address
+        echo.gate.set()
 
 
 @asynccontextmanager
@@ -70,24 +74,23 @@ async def bodies(reader, count):
 
 
 async def test_requests_of_both_kinds_that_come_at_once_are_answered_in_their_order():
-    requests = b"".join((SHORT % (1, b"a"), SHORT % (1, b"b"), LONG % (1, b"c"), SHORT % (1, b"d")))
-    async with served(Echo()) as address, connected(address) as (reader, writer):
-        writer.write(requests)
-        assert await bodies(reader, 3) == [b"short:a", b"short:b", b"long:c"]
-        # From the first request on that was no short one, the connection is the application's.
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 404 ")
+    requests = b"".join((SHORT % (1, b"a"), SHORT % (1, b"b"), LONG % (1, b"c"), SHORT % (1, b"d"), LONG % (1, b"e")))
+    async with served() as (_, address), connected(address) as (reader, writer):
+        for _ in range(10):
+            writer.write(requests)
+        answers = await bodies(reader, 50)
+        assert b"".join(answer[-1:] for answer in answers) == 10 * b"abcde"
+        assert answers[:3] == [b"short:a", b"short:b", b"long:c"]
 
 
 async def test_many_requests_without_waiting_for_answers_are_all_answered():
-    async with served(Echo()) as address, connected(address) as (reader, writer):
+    async with served() as (_, address), connected(address) as (reader, writer):
         writer.writelines(SHORT % (3, b"%03d" % number) for number in range(500))
         assert await bodies(reader, 500) == [b"short:%03d" % number for number in range(500)]
 
 
 async def test_a_request_that_comes_in_pieces_is_one_request():
-    echo = Echo()
-    async with served(echo) as address, connected(address) as (reader, writer):
+    async with served() as (echo, address), connected(address) as (reader, writer):
         for byte in SHORT % (5, b"piece"):
             writer.write(bytes([byte]))
             await writer.drain()
@@ -97,15 +100,24 @@ async def test_a_request_that_comes_in_pieces_is_one_request():
 
 
 async def test_a_large_body_comes_whole():
-    large = b"x" * 1_000_000
-    async with served(Echo()) as address, connected(address) as (reader, writer):
-        writer.write(SHORT % (len(large), large))
-        assert await bodies(reader, 1) == [b"short:" + large]
+    large = b"x" * LONGEST_BODY
+    async with served() as (_, address), connected(address) as (reader, writer):
+        for _ in range(3):
+            writer.write(SHORT % (len(large), large))
+        assert await bodies(reader, 3) == 3 * [b"short:" + large]
+
+
+async def test_a_client_that_does_not_read_yet_gets_every_answer_in_the_end():
+    large = b"x" * LONGEST_BODY
+    async with served() as (echo, address), connected(address) as (reader, writer):
+        writer.writelines(SHORT % (len(large), large) for _ in range(500))
+        await until(lambda: len(echo.bodies) > 1)
+        for _ in range(500):
+            assert await bodies(reader, 1) == [b"short:" + large]
 
 
 async def test_who_hangs_up_within_a_body_is_given_up():
-    echo = Echo()
-    async with served(echo) as address:
+    async with served() as (echo, address):
         async with connected(address) as (_, writer):
             writer.write(SHORT % (10, b"half"))
             await writer.drain()
@@ -114,9 +126,8 @@ async def test_who_hangs_up_within_a_body_is_given_up():
 
 
 async def test_an_answer_that_nobody_waits_for_any_more_harms_nobody():
-    echo = Echo()
-    echo.gate.clear()
-    async with served(echo) as address:
+    async with served() as (echo, address):
+        echo.gate.clear()
         async with connected(address) as (_, writer):
             writer.write(SHORT % (1, b"a"))
             await until(lambda: echo.bodies == [b"a"])
@@ -127,10 +138,9 @@ async def test_an_answer_that_nobody_waits_for_any_more_harms_nobody():
 
 
 async def test_a_stop_waits_for_the_answer_under_way():
-    echo = Echo()
-    echo.gate.clear()
     async with asyncio.TaskGroup() as tasks:
-        async with served(echo, stop_timeout=timedelta(seconds=PATIENCE)) as address:
+        async with served(stop_timeout=timedelta(seconds=PATIENCE)) as (echo, address):
+            echo.gate.clear()
             reader, writer = await asyncio.open_connection(address.host, address.port)
             writer.write(SHORT % (1, b"a"))
             await until(lambda: echo.bodies == [b"a"])
@@ -140,9 +150,8 @@ async def test_a_stop_waits_for_the_answer_under_way():
 
 
 async def test_a_stop_waits_no_longer_than_it_may():
-    echo = Echo()
-    echo.gate.clear()
-    async with served(echo, stop_timeout=timedelta(milliseconds=20)) as address:
+    async with served(stop_timeout=timedelta(milliseconds=20)) as (echo, address):
+        echo.gate.clear()
         reader, writer = await asyncio.open_connection(address.host, address.port)
         writer.write(SHORT % (1, b"a"))
         await until(lambda: echo.bodies == [b"a"])
@@ -151,7 +160,7 @@ async def test_a_stop_waits_no_longer_than_it_may():
 
 
 async def test_what_is_no_http_is_refused_after_short_requests_too():
-    async with served(Echo()) as address, connected(address) as (reader, writer):
+    async with served() as (_, address), connected(address) as (reader, writer):
         writer.write(SHORT % (1, b"a"))
         assert await bodies(reader, 1) == [b"short:a"]
         writer.write(b"what is this\r\n\r\n")

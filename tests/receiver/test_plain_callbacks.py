@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from recorded.kling_bodies import raw
 
 from kling_daemon.receiver import PlainCallbacks
+from kling_daemon.receiver.plain_callbacks import TOGETHER
 from kling_daemon.tracking import Answer
 
 BODY = raw("new_callback_succeeded_video")
@@ -21,21 +22,28 @@ UNUSUAL = {"Content-Type": "application/json; charset=utf-8"}
 
 
 class Taken:
-    """An inbox that remembers what it was given."""
+    """An inbox that remembers what it was given, and answers all alike."""
 
     def __init__(self, answer=None):
-        self.calls = []
-        self._answer = answer
+        self.batches = []
+        self._answer = answer or Answer(status=200)
 
-    async def take(self, headers, body, path):
-        self.calls.append((headers, body, path))
-        if self._answer is None:
-            raise RuntimeError("a mistake of our own")
-        return self._answer
+    async def take_all(self, callbacks):
+        self.batches.append(callbacks)
+        return [self._answer] * len(callbacks)
 
 
-def plain_callbacks(inbox=None, **changes):
-    return PlainCallbacks(inbox or Taken(), **{"path": PATH, "max_body": 1000, **changes})
+def plain_callbacks(tasks=None):
+    return PlainCallbacks(Taken(), tasks, path=PATH, max_body=1000)
+
+
+async def answers_of(inbox, *callbacks):
+    """Return what callbacks that come in one turn of the loop are answered, each given as head and body."""
+    answers = []
+    async with PlainCallbacks.running(inbox, path=PATH, max_body=1000) as plain:
+        for message, body in callbacks:
+            plain.take(message, body, answers.append)
+    return answers
 
 
 async def say_nothing(_request):
@@ -115,19 +123,27 @@ async def test_a_path_that_is_taken_means_the_same_to_the_application(path):
         assert message.url.query_string == message.url.fragment == ""
 
 
-async def test_a_mistake_of_our_own_is_answered_503_and_come_again():
-    answer = await plain_callbacks(Taken()).answer(await parse(request()), b"{}")
-    assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-    assert b"\r\nRetry-After: 30\r\n" in answer
-
-
 async def test_the_inbox_is_given_the_headers_and_the_body_as_they_came():
-    inbox = Taken(Answer(status=200))
-    message = await parse(request(wEbHook_Id="m\xe4"))
-    await plain_callbacks(inbox).answer(message, b"{ }")
-    ((headers, body, path),) = inbox.calls
-    assert (b"wEbHook-Id", "m\xe4".encode()) in headers
-    assert (body, path) == (b"{ }", PATH)
+    inbox = Taken()
+    await answers_of(inbox, (await parse(request(wEbHook_Id="m\xe4")), b"{ }"))
+    ((callback,),) = inbox.batches
+    assert (b"wEbHook-Id", "m\xe4".encode()) in callback.headers
+    assert (callback.body, callback.path) == (b"{ }", PATH)
+
+
+async def test_callbacks_that_come_in_one_turn_of_the_loop_are_taken_together_up_to_a_limit():
+    inbox = Taken()
+    message = await parse(request())
+    answers = await answers_of(inbox, *[(message, b"%d" % number) for number in range(TOGETHER + 10)])
+    assert [len(batch) for batch in inbox.batches] == [TOGETHER, 10]
+    assert [callback.body for batch in inbox.batches for callback in batch] == [b"%d" % n for n in range(TOGETHER + 10)]
+    assert len(answers) == TOGETHER + 10
+
+
+async def test_a_sender_is_told_when_to_come_again():
+    (answer,) = await answers_of(Taken(Answer(status=503, retry_after=5)), (await parse(request()), b"{}"))
+    assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"\r\nRetry-After: 5\r\n" in answer
 
 
 @pytest.mark.parametrize(
@@ -150,12 +166,6 @@ async def test_both_ways_answer_alike(tmp_path, path, body, signed, status):
         long = await exchange(daemon, path, body, {**UNUSUAL, **proof})
     assert short == long
     assert short[0] == f"HTTP/1.1 {status}".encode()
-
-
-async def test_a_store_that_cannot_commit_is_answered_alike_both_ways():
-    inbox = Taken(Answer(status=503, retry_after=5))
-    answer = await plain_callbacks(inbox).answer(await parse(request()), b"{}")
-    assert b"\r\nRetry-After: 5\r\n" in answer
 
 
 async def exchange(daemon, path, body, headers):

@@ -16,7 +16,7 @@ from kling_daemon.simulator import Simulator, SimulatorSettings, Span
 from kling_daemon.store import News, RawCallback, Store, record
 from kling_daemon.telemetry import Metrics
 from kling_daemon.testing.clock import ManualClock
-from kling_daemon.tracking import Capabilities, Confirm, Inbox, Tracker, Trust
+from kling_daemon.tracking import Callback, Capabilities, Confirm, Inbox, Tracker, Trust
 
 KEY = b"k" * 32
 
@@ -173,3 +173,21 @@ async def test_a_callback_that_overtakes_the_creates_answer_finds_its_job(tmp_pa
         assert ended.callback_missed is False
         assert len(await daemon.jobs()) == 1
         assert simulator.stats()["created"] == 1
+
+
+async def test_callbacks_that_come_together_are_answered_each_as_by_itself(tmp_path):
+    async with world(tmp_path) as here:
+        body = json.dumps(said("t1", "succeeded")).encode()
+        headers = [(name.encode(), value.encode()) for name, value in signature(body, here.clock).items()]
+        answers = await here.inbox.take_all(
+            [
+                Callback(headers=headers, body=body, path=PATH),
+                Callback(headers=headers, body=b"{}", path=PATH),
+                Callback(headers=None, body=b"", path=PATH),  # whatever a mistake of our own makes of it
+                Callback(headers=[], body=json.dumps(said("t2", "succeeded")).encode(), path=PATH),
+                Callback(headers=headers, body=body, path=PATH),
+            ]
+        )
+        assert [answer.status for answer in answers] == [200, 401, 503, 202, 200]
+        assert await here.jobs() == {"t1": "succeeded"}
+        assert await here.store.read.hints(9) == ["t2"]
