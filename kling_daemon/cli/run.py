@@ -39,6 +39,7 @@ def run(where: Where) -> None:
 def _run(settings: "Settings", checked: "Checked") -> list[str]:
     """Run until the stop; return what kept the daemon from starting, if anything did."""
     import asyncio
+    import gc
     import io
     import sys
 
@@ -58,7 +59,9 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
         log.warning("broken plugin", plugin=plugin.name, distribution=plugin.distribution, reason=plugin.problem)
     obstacles: list[str] = []
     try:
-        asyncio.run(run_daemon(settings, checked.handlers, checked.discovery.plugins))
+        # What was made by then stays to the end: the garbage collector need not look at it again and again.
+        running = run_daemon(settings, checked.handlers, checked.discovery.plugins, ready=lambda _: gc.freeze())
+        asyncio.run(running)
     except* (StoreError, TokenError, ListenError) as group:  # a group, where it happened inside a task group
         obstacles += [str(error) for error in _leaves(group)]
     return obstacles

@@ -15,6 +15,10 @@ PATH = "/webhooks/kling"
 _PACED_CONNECTIONS = 32
 
 
+class BrokenError(Exception):
+    """A server did not start, answer, or keep what it had answered for; the message says which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """What one round of load has measured."""
@@ -111,6 +115,7 @@ class _Run:
         self.latencies: list[float] = []
         self.sent_at: dict[str, float] = {}
         self.idle: list[_Client] = []
+        self.some_idle = asyncio.Event()
         self.until = math.inf
         """Until when every answer is followed by the next request at once."""
         self._requests = requests
@@ -124,16 +129,18 @@ class _Run:
             _, client = await loop.create_connection(lambda: _Client(self), "127.0.0.1", port)
             self.idle.append(client)
         self._connections = connections
+        self.some_idle.set()
 
     def send(self) -> None:
-        """Send the next request on an idle connection."""
-        if not self.idle:
-            raise RuntimeError("no connection is idle: the server answers more slowly than requests come")
+        """Send the next request on an idle connection; there must be one."""
         self._all_idle.clear()
         self.idle.pop().send(*self._requests.popleft())
+        if not self.idle:
+            self.some_idle.clear()
 
     def answered(self, client: _Client) -> None:
         self.idle.append(client)
+        self.some_idle.set()
         if self._requests and time.monotonic() < self.until:
             self.send()
         elif len(self.idle) == self._connections:
@@ -142,13 +149,14 @@ class _Run:
     def fail(self, why: str) -> None:
         self._failure = self._failure or why
         self._all_idle.set()
+        self.some_idle.set()
 
     async def end(self, began: float) -> Round:
         """Wait for the answers that are still to come."""
         await self._all_idle.wait()
         ended = time.monotonic()
         if self._failure:
-            raise RuntimeError(self._failure)
+            raise BrokenError(self._failure)
         for client in self.idle:
             client.transport.abort()
         return Round(len(self.latencies), ended - began, self.latencies, self.sent_at, ended)
@@ -166,12 +174,15 @@ async def saturate(port: int, requests: deque[tuple[str, bytes]], *, connections
 
 
 async def paced(port: int, requests: deque[tuple[str, bytes]], *, per_second: float) -> Round:
-    """Send all requests at a steady pace, each on a connection that is idle."""
+    """Send all requests at a steady pace, each on a connection that is idle; late where none is."""
     run = _Run(requests)
     run.until = -math.inf
     await run.connect(port, _PACED_CONNECTIONS)
     began = time.monotonic()
     for number in range(len(requests)):
         await asyncio.sleep(max(began + number / per_second - time.monotonic(), 0))
+        await run.some_idle.wait()
+        if not run.idle:
+            break  # a connection broke
         run.send()
     return await run.end(began)

@@ -9,7 +9,8 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from servers import PATIENCE, BrokenError, daemon
+from load import BrokenError
+from servers import PATIENCE, daemon
 
 from kling_daemon.clock import SystemClock
 from kling_daemon.kling.auth import ApiKey

@@ -12,9 +12,9 @@ import acceptance
 import polling
 import reaction
 from cores import halves
+from load import BrokenError
 from rich.console import Console
 from rich.table import Table
-from servers import BrokenError
 
 
 def main() -> int:

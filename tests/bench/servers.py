@@ -15,14 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cores import halves
-from load import SECRET
+from load import SECRET, BrokenError
 
 HERE = Path(__file__).parent
 PATIENCE = 60
-
-
-class BrokenError(Exception):
-    """A server did not start, or did not keep what it had answered for; the message says which."""
 
 
 @dataclass(slots=True)

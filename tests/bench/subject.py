@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -70,6 +71,7 @@ def main() -> None:
 
 
 def _tell(_addresses: Addresses) -> None:
+    gc.freeze()  # as `kling-daemon run` does
     sys.stdout.write("ready\n")
     sys.stdout.flush()
 
