@@ -18,7 +18,7 @@ from kling_daemon.jobs import Job, JobState
 from kling_daemon.store.connection import DATABASE, open_reader
 from kling_daemon.store.errors import StoreUnavailableError
 from kling_daemon.store.news import RawCallback
-from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row, from_snapshot
+from kling_daemon.store.rows import StoredJob, from_row, from_snapshot
 from kling_daemon.store.statements import Statements
 
 _FAR = 2**62
@@ -95,8 +95,7 @@ class Reader:
         """Take a read-only connection whose rows have names."""
         self._connection = connection
         self._account = account
-        statements = Statements("reader")
-        self._sql = {name: statements[name].format(columns=", ".join(JOB_COLUMNS)) for name in statements}
+        self._sql = Statements("reader")
 
     async def job(self, reference: str) -> Job | None:
         """Find a job by its own id, else Kling's task id, else its external id.

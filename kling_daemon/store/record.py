@@ -31,6 +31,8 @@ from kling_daemon.store.statements import Statements
 HINT_LIMIT = 10_000
 """The most hints without weight that wait at a time; the oldest give way, and are counted."""
 
+_JOB = 2  # where the row of an event names its job
+
 
 @dataclass(slots=True)
 class _Group:
@@ -40,8 +42,10 @@ class _Group:
     by_task: dict[str, StoredJob]
     unanswered: dict[str, str]
     """The ids of jobs whose create has not been answered yet, by external id."""
-    changed: dict[int, tuple[Any, ...]] = field(default_factory=dict)
-    """The rows of the jobs that must be written."""
+    changed: dict[int, StoredJob] = field(default_factory=dict)
+    """The jobs that must be written."""
+    altered: set[int] = field(default_factory=set)
+    """Those of which the database may hold events that must not change with them."""
     callbacks: list[tuple[Any, ...]] = field(default_factory=list)
     reports: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
@@ -49,13 +53,25 @@ class _Group:
     hints: list[tuple[Any, ...]] = field(default_factory=list)
     happened: list[tuple[int, int, JobEvent]] = field(default_factory=list)
 
-    def keep(self, stored: StoredJob) -> tuple[Any, ...]:
-        """Make a changed job what the rest of the group sees, have it written, and return its row."""
+    def keep(self, stored: StoredJob) -> None:
+        """Make a changed job what the rest of the group sees, and have it written."""
+        before = self.by_id.get(stored.job.id)
+        if before is not None and before.job != stored.job:
+            self._keep_snapshots(before)
         self.by_id[stored.job.id] = stored
         if stored.job.task_id is not None:
             self.by_task[stored.job.task_id] = stored
-        row = self.changed[stored.seq] = to_row(stored)
-        return row
+        self.changed[stored.seq] = stored
+
+    def _keep_snapshots(self, before: StoredJob) -> None:
+        """Have events that refer to a job as it was keep a copy of it, those of this very group included."""
+        self.altered.add(before.seq)
+        if before.seq in self.changed:
+            snapshot = to_snapshot(to_row(before))
+            self.events = [
+                (*event[:-1], snapshot) if event[_JOB] == before.seq and event[-1] is None else event
+                for event in self.events
+            ]
 
 
 class Recorder:
@@ -82,13 +98,7 @@ class Recorder:
         self._fanout = fanout
         self._cache = cache
         self._hint_limit = hint_limit
-        columns = ", ".join(JOB_COLUMNS)
-        assignments = ", ".join(f"{column} = excluded.{column}" for column in JOB_COLUMNS[2:])
-        statements = Statements("record")
-        self._sql = {
-            name: statement.replace("{columns}", columns).replace("{assignments}", assignments)
-            for name, statement in statements.items()
-        }
+        self._sql = Statements("record")
         self._save_jobs = BulkInsert(self._sql["save_job"], marks(len(JOB_COLUMNS)))
         self._save_callbacks = BulkInsert(self._sql["save_callback"], marks(14))
         self._save_reports = BulkInsert(self._sql["save_report"], marks(8))
@@ -117,9 +127,9 @@ class Recorder:
             polls=0,
             poll_at=None,
         )
-        row = group.keep(stored)
+        group.keep(stored)
         change = Change(job=job, previous_state=None, advanced=True, contradicted=False)
-        events = self._emit(group, stored.seq, change, row, now)
+        events = self._emit(group, stored.seq, change, now)
         self._write(db, group, now)
         return Recorded(effect=Effect.ADVANCED, job=job, events=events)
 
@@ -189,7 +199,8 @@ class Recorder:
         after = self._follow(known, seq, change.job, report, polled_at=news.polled_at, now=now)
         events: tuple[JobEvent, ...] = ()
         if change.advanced:
-            events = self._emit(group, seq, change, group.keep(after), now)
+            group.keep(after)
+            events = self._emit(group, seq, change, now)
         elif after != known:
             group.keep(after)
         if known is not None and known.job.state is JobState.QUEUED and change.advanced:
@@ -287,22 +298,21 @@ class Recorder:
             to_millis(report.received_at),
         ))  # fmt: skip
 
-    def _emit(
-        self, group: _Group, job: int, change: Change, row: tuple[Any, ...], now: datetime
-    ) -> tuple[JobEvent, ...]:
+    def _emit(self, group: _Group, job: int, change: Change, now: datetime) -> tuple[JobEvent, ...]:
         events = events_of(change, now)
-        snapshot = to_snapshot(row)
         previous = str(change.previous_state) if change.previous_state else None
         state, millis = str(change.job.state), to_millis(now)
         for event in events:
             seq = self._sequences.next("events")
-            group.events.append((seq, event.id, job, str(event.type), state, previous, millis, snapshot))
+            group.events.append((seq, event.id, job, str(event.type), state, previous, millis, None))
             group.happened.append((seq, job, event))
         return events
 
     def _write(self, db: sqlite3.Connection, group: _Group, now: datetime) -> int:
         """Write the group's rows and return how many hints gave way."""
-        self._save_jobs.run(db, list(group.changed.values()))
+        if group.altered:
+            db.execute(self._sql["keep_snapshots"], (compact(list(group.altered)),))
+        self._save_jobs.run(db, [to_row(stored) for stored in group.changed.values()])
         self._save_callbacks.run(db, group.callbacks)
         self._save_reports.run(db, group.reports)
         self._save_events.run(db, group.events)

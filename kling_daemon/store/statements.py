@@ -3,15 +3,28 @@
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
+from kling_daemon.store.rows import JOB_COLUMNS
+
 _MARK = "-- name: "
+_WORDS = {
+    "{columns}": ", ".join(JOB_COLUMNS),
+    "{assignments}": ", ".join(f"{column} = excluded.{column}" for column in JOB_COLUMNS[2:]),
+    "{snapshot}": f"json_array({', '.join(f'j.{column}' for column in JOB_COLUMNS)})",
+}
 
 
 class Statements(Mapping[str, str]):
-    """The named statements of one `.sql` file; a name that is not there is a KeyError at the first use."""
+    """The named statements of one `.sql` file; a name that is not there is a KeyError at the first use.
+
+    In the files `{columns}` stands for the columns of a job's row, `{assignments}` for their new values in an upsert,
+    and `{snapshot}` for what an event keeps of the job `j`.
+    """
 
     def __init__(self, file: str) -> None:
         """Read `sql/<file>.sql` of this package."""
         text = files("kling_daemon.store").joinpath("sql", f"{file}.sql").read_text(encoding="utf-8")
+        for word, meaning in _WORDS.items():
+            text = text.replace(word, meaning)
         self._statements: dict[str, str] = {}
         for block in text.split(_MARK)[1:]:
             name, _, statement = block.partition("\n")

@@ -10,7 +10,7 @@ from kling_daemon.clock import Clock, to_millis
 from kling_daemon.jobs import Job
 from kling_daemon.store.news import Effect, Recorded
 from kling_daemon.store.record import Recorder
-from kling_daemon.store.rows import JOB_COLUMNS, from_row
+from kling_daemon.store.rows import from_row
 from kling_daemon.store.statements import Statements
 
 LEASE = timedelta(minutes=10)
@@ -70,8 +70,7 @@ class SubmissionDesk:
         self._owner = owner
         self._clock = clock
         self._recorder = recorder
-        statements = Statements("submissions")
-        self._sql = {name: statements[name].format(columns=", ".join(JOB_COLUMNS)) for name in statements}
+        self._sql = Statements("submissions")
 
     def void_leases(self, db: sqlite3.Connection) -> None:
         """After a crash nobody knows whether what was on the wire has arrived: it must be looked up."""

@@ -91,8 +91,9 @@ def test_any_grouping_and_any_restart_ends_in_what_the_pure_core_says(data, verd
     for later in arrived[1:]:
         job = fold(job, later).job
     with tempfile.TemporaryDirectory() as directory:
-        stored, events = asyncio.run(record_with_restarts(Path(directory), groups))
+        stored, events, told = asyncio.run(record_with_restarts(Path(directory), groups))
     assert stored == job
+    assert events == told
     assert [event.type in TERMINAL for event in events].count(True) == 1
     assert events[-1].type in TERMINAL
     states = [event.job.state for event in events if event.type is EventType.STATUS_CHANGED]
@@ -100,12 +101,27 @@ def test_any_grouping_and_any_restart_ends_in_what_the_pure_core_says(data, verd
 
 
 async def record_with_restarts(directory, groups):
-    """Record groups of reports, each in a run of its own, and return the job and the events as they are then."""
+    """Record groups of reports, each in a run of its own; return the job, and its events as read and as told."""
+    told = []
     for group in groups:
         async with opened(directory) as store:
-            await store.record_all([News(report=told, adopt=True) for told in group])
+            for recorded in await store.record_all([News(report=report, adopt=True) for report in group]):
+                told += recorded.events
     async with opened(directory) as store:
-        return await store.read.job("t1"), [event for _, event in await all_of(store.read.events)]
+        return await store.read.job("t1"), [event for _, event in await all_of(store.read.events)], told
+
+
+async def test_an_event_tells_of_the_job_as_it_was_then_whatever_became_of_it(tmp_path):
+    async with opened(tmp_path) as store:
+        told = list((await store.record(news(state=JobState.SUBMITTED))).events)
+        prompt = News(hint=HintWeight.JOB, hinted_task_id="t1")
+        later = [news(state=JobState.PROCESSING), prompt, news(state=JobState.SUCCEEDED), news(state=JobState.FAILED)]
+        for recorded in await store.record_all([prompt, *later]):
+            told += recorded.events
+        assert (await store.read.job("t1")).contradicted
+        assert [event for _, event in await all_of(store.read.events)] == told
+        assert [event.job.state for event in told] == ["submitted", "processing", "succeeded", "succeeded"]
+        assert not any(event.job.contradicted for event in told)
 
 
 async def test_a_callback_before_the_creates_answer_finds_the_job_by_its_external_id(tmp_path, intents):

@@ -78,7 +78,7 @@ CREATE TABLE events (
   state          TEXT NOT NULL,
   previous_state TEXT,
   occurred_at    INTEGER NOT NULL,
-  snapshot       TEXT NOT NULL  -- JSON list: the job's row as it was then
+  snapshot       TEXT           -- JSON list: the job's row as it was then; NULL while the job is still the same
 ) STRICT;
 
 CREATE UNIQUE INDEX events_once ON events (job, type, state);

@@ -38,7 +38,8 @@ UPDATE deliveries SET state = 'running', attempt = attempt + 1, owner = ?, until
 WHERE seq IN (SELECT value FROM json_each(?));
 
 -- name: event
-SELECT id, type, previous_state, occurred_at, snapshot FROM events WHERE seq = ?;
+SELECT e.id, e.type, e.previous_state, e.occurred_at, coalesce(e.snapshot, {snapshot})
+FROM events e JOIN jobs j ON j.seq = e.job WHERE e.seq = ?;
 
 -- name: notice
 SELECT id, kind, subject, message, raised_at FROM notices WHERE seq = ?;

@@ -19,9 +19,10 @@ SELECT state, count(*) AS jobs FROM jobs GROUP BY state;
 SELECT endpoint, model, count(*) AS jobs FROM jobs WHERE callback_missed GROUP BY endpoint, model;
 
 -- name: events
-SELECT seq, id, type, previous_state, occurred_at, snapshot FROM events
-WHERE seq > :after AND (:job IS NULL OR job = (SELECT seq FROM jobs WHERE id = :job)) AND (:type IS NULL OR type = :type)
-ORDER BY seq LIMIT :limit;
+SELECT e.seq, e.id, e.type, e.previous_state, e.occurred_at, coalesce(e.snapshot, {snapshot}) AS snapshot
+FROM events e JOIN jobs j ON j.seq = e.job
+WHERE e.seq > :after AND (:job IS NULL OR j.id = :job) AND (:type IS NULL OR e.type = :type)
+ORDER BY e.seq LIMIT :limit;
 
 -- name: event_counts
 SELECT type, count(*) AS events FROM events GROUP BY type;

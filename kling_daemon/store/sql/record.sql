@@ -28,6 +28,11 @@ SELECT * FROM (VALUES {rows}) WHERE column3 IS NULL OR EXISTS (SELECT 1 FROM cal
 -- name: save_event
 INSERT INTO events (seq, id, job, type, state, previous_state, occurred_at, snapshot) VALUES {rows};
 
+-- name: keep_snapshots
+-- these jobs are about to change: what their events say must stay as it was
+UPDATE events SET snapshot = (SELECT {snapshot} FROM jobs j WHERE j.seq = events.job)
+WHERE job IN (SELECT value FROM json_each(?)) AND snapshot IS NULL;
+
 -- name: settle_submissions
 UPDATE submissions SET state = 'settled', owner = NULL, until = NULL, error = NULL
 WHERE job IN (SELECT value FROM json_each(?));
