@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -36,10 +37,13 @@ class Operation(Protocol[P_contra, R_co]):
 
 
 @dataclass(slots=True, eq=False)
-class _Unit:
+class _Batch:
+    """Units of one kind that came together; they wait, and are committed, as one."""
+
     operation: Operation[Any, Any]
-    payload: Any
-    outcome: asyncio.Future[Any]
+    payloads: Sequence[Any]
+    outcomes: asyncio.Future[list[Any]]
+    """What came of each unit, its result or its failure."""
 
 
 class Writer:
@@ -53,7 +57,7 @@ class Writer:
         """Take the connection, and whom to tell of each commit: how many units, and how many seconds."""
         self._connection = connection
         self._on_commit = on_commit
-        self._waiting: deque[_Unit] = deque()
+        self._waiting: deque[_Batch] = deque()
         self._bell = asyncio.Event()
         self._closing = False
         self._failed_at = -math.inf
@@ -79,30 +83,30 @@ class Writer:
 
         Raises StoreUnavailableError when it could not be committed; then it has left no trace.
         """
-        result: R = await self._enqueue(operation, payload)
+        (result,) = await self.write_all(operation, [payload])
         return result
 
     async def write_all(self, operation: Operation[P, R], payloads: Sequence[P]) -> list[R]:
         """Return the results of many units, each as by itself; the first failure is raised when all have ended."""
-        return [_result(outcome) for outcome in await self.write_each(operation, payloads)]
+        results = []
+        for outcome in await self.write_each(operation, payloads):
+            if isinstance(outcome, Exception):
+                raise outcome
+            results.append(outcome)
+        return results
 
     async def write_each(self, operation: Operation[P, R], payloads: Sequence[P]) -> list[R | Exception]:
         """Return what came of each of many units, its result or its failure; raises nothing."""
-        try:
-            outcomes = [self._enqueue(operation, payload) for payload in payloads]
-        except StoreUnavailableError as error:
-            return [error] * len(payloads)
-        if outcomes:
-            await asyncio.wait(outcomes)
-        return [_outcome(outcome) for outcome in outcomes]
-
-    def _enqueue(self, operation: Operation[Any, Any], payload: Any) -> asyncio.Future[Any]:
         if self._closing:
-            raise StoreUnavailableError("the daemon is stopping")
-        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Unit(operation, payload, outcome))
+            return [StoreUnavailableError("the daemon is stopping") for _ in payloads]
+        loop = asyncio.get_running_loop()
+        batches = [
+            _Batch(operation, payloads[start : start + GROUP_LIMIT], loop.create_future())
+            for start in range(0, len(payloads), GROUP_LIMIT)
+        ]
+        self._waiting += batches
         self._bell.set()
-        return outcome
+        return [outcome for batch in batches for outcome in await batch.outcomes]
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:
@@ -113,61 +117,48 @@ class Writer:
 
     async def step(self) -> None:
         """Commit one group of what waits."""
-        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_LIMIT))]
+        group = [self._waiting.popleft()]
+        units = len(group[0].payloads)
+        while self._waiting and units + len(self._waiting[0].payloads) <= GROUP_LIMIT:
+            group.append(self._waiting.popleft())
+            units += len(group[-1].payloads)
         began = time.monotonic()
         try:
-            results = await self._connection.transact(partial(_apply, group=group))
+            outcomes = await self._connection.transact(partial(_apply, group=group))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, every waiter must hear of it
-            await self._replay(group, error)
-            return
-        self._failed_at = -math.inf
-        self._on_commit(len(group), time.monotonic() - began)
-        for unit, result in zip(group, results, strict=True):
-            if not unit.outcome.done():
-                unit.outcome.set_result(result)
+            log.warning("group commit failed", units=units, error=f"{type(error).__name__}: {error}")
+            outcomes = [[await self._write_alone(batch.operation, unit) for unit in batch.payloads] for batch in group]
+        else:
+            self._failed_at = -math.inf
+            self._on_commit(units, time.monotonic() - began)
+        for batch, outcome in zip(group, outcomes, strict=True):
+            if not batch.outcomes.done():  # nobody asks any more where the waiter was cancelled
+                batch.outcomes.set_result(outcome)
 
-    async def _replay(self, group: Sequence[_Unit], error: Exception) -> None:
-        """Commit the units of a failed group one by one."""
-        log.warning("group commit failed", units=len(group), error=f"{type(error).__name__}: {error}")
-        for unit in group:
-            began = time.monotonic()
-            try:
-                (result,) = await self._connection.transact(partial(_apply, group=[unit]))
-            except Exception as unit_error:  # noqa: BLE001 - the caller gets it
-                if isinstance(unit_error, sqlite3.OperationalError):
-                    self._failed_at = time.monotonic()
-                if not unit.outcome.done():
-                    unit.outcome.set_exception(_explain(unit_error))
-                    # A caller that was cancelled asks no more; without this asyncio would complain.
-                    unit.outcome.exception()
-            else:
-                self._on_commit(1, time.monotonic() - began)
-                if not unit.outcome.done():
-                    unit.outcome.set_result(result)
+    async def _write_alone(self, operation: Operation[Any, Any], payload: Any) -> Any:
+        """Commit one unit of a group that failed, and return what came of it."""
+        began = time.monotonic()
+        try:
+            (result,) = await self._connection.transact(lambda db: operation(db, [payload]))
+        except Exception as error:  # noqa: BLE001 - the caller gets it
+            if isinstance(error, sqlite3.OperationalError):
+                self._failed_at = time.monotonic()
+            return _explain(error)
+        self._on_commit(1, time.monotonic() - began)
+        return result
 
 
-def _apply(db: sqlite3.Connection, group: Sequence[_Unit]) -> list[Any]:
-    """Apply a group, each operation once for all its units, and return the results in the group's order."""
-    by_operation: dict[Operation[Any, Any], list[int]] = {}
-    for index, unit in enumerate(group):
-        by_operation.setdefault(unit.operation, []).append(index)
-    results: list[Any] = [None] * len(group)
-    for operation, indexes in by_operation.items():
-        answers = operation(db, [group[index].payload for index in indexes])
-        for index, answer in zip(indexes, answers, strict=True):
-            results[index] = answer
-    return results
-
-
-def _outcome(outcome: asyncio.Future[R]) -> R | Exception:
-    error = outcome.exception()
-    return outcome.result() if not isinstance(error, Exception) else error
-
-
-def _result(outcome: R | Exception) -> R:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+def _apply(db: sqlite3.Connection, group: Sequence[_Batch]) -> list[list[Any]]:
+    """Apply a group, each operation once for all its units, and return the results of each batch."""
+    by_operation: dict[Operation[Any, Any], list[_Batch]] = {}
+    for batch in group:
+        by_operation.setdefault(batch.operation, []).append(batch)
+    results: dict[_Batch, list[Any]] = {}
+    for operation, batches in by_operation.items():
+        answers = iter(operation(db, [unit for batch in batches for unit in batch.payloads]))
+        for batch in batches:
+            results[batch] = list(islice(answers, len(batch.payloads)))
+    return [results[batch] for batch in group]
 
 
 def _explain(error: Exception) -> Exception:
