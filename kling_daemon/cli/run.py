@@ -7,6 +7,9 @@ import click
 from kling_daemon.cli.exit_codes import FAILED, ConfigurationExit
 from kling_daemon.cli.where import Where, config_option, pass_where
 
+GARBAGE_THRESHOLD = 10_000
+"""How many values more may be made than freed until the garbage collector looks for cycles among the young ones."""
+
 if TYPE_CHECKING:
     from kling_daemon.cli.checking import Checked
     from kling_daemon.config import Settings
@@ -58,8 +61,10 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
     for plugin in checked.discovery.broken():
         log.warning("broken plugin", plugin=plugin.name, distribution=plugin.distribution, reason=plugin.problem)
     obstacles: list[str] = []
+    # Commit groups make thousands of values that live for milliseconds and in no cycle: the collector need not look at
+    # each of them, nor again and again at what a start has made and what stays to the end.
+    gc.set_threshold(GARBAGE_THRESHOLD)
     try:
-        # What was made by then stays to the end: the garbage collector need not look at it again and again.
         running = run_daemon(settings, checked.handlers, checked.discovery.plugins, ready=lambda _: gc.freeze())
         asyncio.run(running)
     except* (StoreError, TokenError, ListenError) as group:  # a group, where it happened inside a task group

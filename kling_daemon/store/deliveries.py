@@ -167,7 +167,7 @@ class DeliveryDesk:
             return kept
         event_id, event_type, previous, occurred_at, snapshot = db.execute(self._sql["event"], (seq,)).fetchone()
         job = from_snapshot(snapshot)
-        return JobEvent(
+        event = JobEvent(
             id=event_id,
             type=EventType(event_type),
             occurred_at=from_millis(occurred_at),
@@ -175,6 +175,8 @@ class DeliveryDesk:
             previous_state=optional(JobState, previous),
             job=job,
         )
+        self._cache.put(seq, event)  # other handlers that lag as much will ask for it soon
+        return event
 
     def _notice(self, db: sqlite3.Connection, seq: int) -> Notice:
         notice_id, kind, subject, message, raised_at = db.execute(self._sql[NOTICE], (seq,)).fetchone()

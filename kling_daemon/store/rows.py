@@ -1,7 +1,7 @@
 """How jobs stand in the database: a column for each part, outputs, cost and tags as JSON, times as milliseconds."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,8 @@ JOB_COLUMNS = (
     "poll_at",
 )  # fmt: skip
 """The columns of `jobs`, in the order in which rows are read and written here, and in which snapshots list them."""
+
+_FOLLOWING = JOB_COLUMNS.index("callback_expected")  # from here on they are no part of the job itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,31 +48,32 @@ def compact(value: Any) -> str:
 def to_row(stored: StoredJob) -> tuple[Any, ...]:
     """Return the values of a job's row, in the order of JOB_COLUMNS."""
     job = stored.job
+    stamps = job.stamps
     return (
         stored.seq,
         job.id,
         job.account,
         job.task_id,
         job.external_id,
-        str(job.generation),
+        job.generation.value,
         job.endpoint,
         job.model,
-        str(job.state),
-        str(job.reason) if job.reason else None,
+        job.state.value,
+        job.reason.value if job.reason else None,
         job.message,
         compact([_output_to_list(output) for output in job.outputs]) if job.outputs else "[]",
         compact([(charge.kind, charge.amount, charge.unit) for charge in job.cost]) if job.cost else "[]",
         compact(dict(job.tags)) if job.tags else "{}",
-        str(job.origin),
+        job.origin.value,
         to_millis(job.created_at),
         optional(to_millis, job.submitted_at),
         to_millis(job.updated_at),
         optional(to_millis, job.finished_at),
         int(job.contradicted),
         int(job.callback_missed),
-        optional(to_millis, job.stamps.outputs),
-        optional(to_millis, job.stamps.cost),
-        optional(to_millis, job.stamps.verdict),
+        optional(to_millis, stamps.outputs),
+        optional(to_millis, stamps.cost),
+        optional(to_millis, stamps.verdict),
         int(stored.callback_expected),
         int(stored.prompted),
         stored.polls,
@@ -87,50 +90,55 @@ def from_snapshot(text: str) -> Job:
     """Read the job that `to_snapshot` wrote.
 
     New columns are only ever added at the end, so the list of an older version is a shorter one; whoever adds a column
-    that belongs to the job gives it its default in `_job`.
+    that belongs to the job gives it its default here.
     """
-    return _job(dict(zip(JOB_COLUMNS, json.loads(text), strict=False)))
+    return _job(json.loads(text))
 
 
 def from_row(row: Sequence[Any]) -> StoredJob:
     """Read a row whose values come in the order of JOB_COLUMNS."""
-    values = dict(zip(JOB_COLUMNS, row, strict=True))
+    callback_expected, prompted, polls, poll_at = row[_FOLLOWING:]
     return StoredJob(
-        seq=values["seq"],
-        job=_job(values),
-        callback_expected=bool(values["callback_expected"]),
-        prompted=bool(values["prompted"]),
-        polls=values["polls"],
-        poll_at=optional(from_millis, values["poll_at"]),
+        seq=row[0],
+        job=_job(row),
+        callback_expected=bool(callback_expected),
+        prompted=bool(prompted),
+        polls=polls,
+        poll_at=optional(from_millis, poll_at),
     )
 
 
-def _job(values: Mapping[str, Any]) -> Job:
+def _job(row: Sequence[Any]) -> Job:
+    (
+        _seq, id_, account, task_id, external_id, generation, endpoint, model, state, reason, message,
+        outputs, cost, tags, origin, created_at, submitted_at, updated_at, finished_at, contradicted,
+        callback_missed, outputs_stamp, cost_stamp, verdict_stamp,
+    ) = row[:_FOLLOWING]  # fmt: skip
     return Job(
-        id=values["id"],
-        task_id=values["task_id"],
-        external_id=values["external_id"],
-        account=values["account"],
-        generation=Generation(values["generation"]),
-        endpoint=values["endpoint"],
-        model=values["model"],
-        state=JobState(values["state"]),
-        reason=optional(FailureReason, values["reason"]),
-        message=values["message"],
-        outputs=tuple(_output_from_list(output) for output in json.loads(values["outputs"])),
-        cost=tuple(Charge(kind=kind, amount=amount, unit=unit) for kind, amount, unit in json.loads(values["cost"])),
-        tags=json.loads(values["tags"]),
-        origin=Origin(values["origin"]),
-        created_at=from_millis(values["created_at"]),
-        submitted_at=optional(from_millis, values["submitted_at"]),
-        updated_at=from_millis(values["updated_at"]),
-        finished_at=optional(from_millis, values["finished_at"]),
-        contradicted=bool(values["contradicted"]),
-        callback_missed=bool(values["callback_missed"]),
+        id=id_,
+        task_id=task_id,
+        external_id=external_id,
+        account=account,
+        generation=Generation(generation),
+        endpoint=endpoint,
+        model=model,
+        state=JobState(state),
+        reason=optional(FailureReason, reason),
+        message=message,
+        outputs=tuple([_output_from_list(output) for output in json.loads(outputs)]) if outputs != "[]" else (),
+        cost=tuple([Charge(kind=kind, amount=amount, unit=unit) for kind, amount, unit in json.loads(cost)]),
+        tags=json.loads(tags) if tags != "{}" else {},
+        origin=Origin(origin),
+        created_at=from_millis(created_at),
+        submitted_at=optional(from_millis, submitted_at),
+        updated_at=from_millis(updated_at),
+        finished_at=optional(from_millis, finished_at),
+        contradicted=bool(contradicted),
+        callback_missed=bool(callback_missed),
         stamps=Stamps(
-            outputs=optional(from_millis, values["outputs_stamp"]),
-            cost=optional(from_millis, values["cost_stamp"]),
-            verdict=optional(from_millis, values["verdict_stamp"]),
+            outputs=optional(from_millis, outputs_stamp),
+            cost=optional(from_millis, cost_stamp),
+            verdict=optional(from_millis, verdict_stamp),
         ),
     )
 
@@ -147,7 +155,9 @@ def _output_from_list(parts: Sequence[Any]) -> Output:
         id=id_,
         duration=duration,
         files=tuple(
-            OutputFile(role=role, url=url, expires_at=optional(from_millis, expires_at))
-            for role, url, expires_at in files
+            [
+                OutputFile(role=role, url=url, expires_at=optional(from_millis, expires_at))
+                for role, url, expires_at in files
+            ]
         ),
     )

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from kling_daemon.app import Addresses, run_daemon
+from kling_daemon.cli.run import GARBAGE_THRESHOLD
 from kling_daemon.config import load
 from kling_daemon.contexts import DeliveryContext, HandlerContext
 from kling_daemon.deliveries import RetryPolicy
@@ -66,6 +67,7 @@ def main() -> None:
     configure_logging(settings.log.format, settings.log.level)
     recorder = Recorder()
     handlers = [recorder.handler("first"), recorder.handler("second")]
+    gc.set_threshold(GARBAGE_THRESHOLD)  # as `kling-daemon run` does
     asyncio.run(run_daemon(settings, handlers, [], ready=_tell))
     options.calls.write_text(json.dumps(recorder.called))
 
