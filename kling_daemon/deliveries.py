@@ -8,6 +8,7 @@ from typing import Any
 
 from kling_daemon.backoff import Backoff
 from kling_daemon.events import Item
+from kling_daemon.fast_init import fast_init
 
 
 class DeliveryState(StrEnum):
@@ -28,6 +29,7 @@ class DeliveryState(StrEnum):
 OPEN_STATES = (DeliveryState.PENDING, DeliveryState.RUNNING)
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One delivery as a lane has claimed it."""
@@ -107,6 +109,7 @@ class RetryPolicy:
     """How long after its creation a delivery may still be postponed by its handler."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """What becomes of a delivery after an attempt."""

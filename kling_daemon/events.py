@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from kling_daemon.clock import from_rfc3339, optional, to_rfc3339
+from kling_daemon.fast_init import fast_init
 from kling_daemon.ids import derived_id, new_id
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.reports import Change
@@ -48,6 +49,7 @@ class NoticeKind(StrEnum):
     """The account is in arrears or its resource pack is empty; submissions are held."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
     """One stored fact about a job."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from kling_daemon.clock import from_rfc3339, optional, to_rfc3339
+from kling_daemon.fast_init import fast_init
 from kling_daemon.outputs import Charge, Output
 
 
@@ -79,6 +80,7 @@ class Origin(StrEnum):
     """Another program created it and Kling told us of it."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamps:
     """Which of Kling's update times stands behind each part that reports may replace; never shown."""
@@ -88,6 +90,7 @@ class Stamps:
     verdict: datetime | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One piece of work that Kling does for us, as known at some moment."""

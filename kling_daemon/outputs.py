@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any, Self
 
 from kling_daemon.clock import from_rfc3339, optional, to_rfc3339
+from kling_daemon.fast_init import fast_init
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFile:
     """One downloadable file of an output."""
@@ -29,6 +31,7 @@ class OutputFile:
         return cls(role=data["role"], url=data["url"], expires_at=optional(from_rfc3339, data["expires_at"]))
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """One result of a job: a video, an image, an audio, …."""
@@ -68,6 +71,7 @@ class Output:
         )
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
     """One line of what Kling charged for a job."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from math import inf
 from typing import Any
 
+from kling_daemon.fast_init import fast_init
 from kling_daemon.ids import adopted_job_id
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
 from kling_daemon.outputs import Charge, Output
@@ -27,6 +28,7 @@ class Source(StrEnum):
     """It answered our create, or our look-up of an ambiguous one."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One believed statement of Kling's about one job."""
@@ -64,6 +66,7 @@ class Report:
         return self.state if self.state is not None and self.state.is_terminal else None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What one report did to one job."""

@@ -5,10 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from kling_daemon.events import JobEvent
+from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import Job
 from kling_daemon.reports import Report
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawCallback:
     """A callback as it came, kept as evidence."""
@@ -33,6 +35,7 @@ class HintWeight(StrEnum):
     """Anybody can send it: its task id waits until there is time to ask Kling."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """One thing learnt about one job, to be recorded in one transaction."""
@@ -70,6 +73,7 @@ class Effect(StrEnum):
     """No job is tracked for it, and none was to be made."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """What one piece of news has led to; committed."""

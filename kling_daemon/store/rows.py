@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
 from kling_daemon.outputs import Charge, Output, OutputFile
 
@@ -21,6 +24,7 @@ JOB_COLUMNS = (
 _FOLLOWING = JOB_COLUMNS.index("callback_expected")  # from here on they are no part of the job itself
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredJob:
     """A job with what the store notes about following it."""
@@ -37,12 +41,12 @@ class StoredJob:
     """When to ask Kling; None while there is nothing to ask."""
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # `json.dumps` would make one for every value
+_JSON = TypeAdapter(Any)  # a fifth of what `json` takes
 
 
 def compact(value: Any) -> str:
     """Return JSON without spaces."""
-    return _ENCODER.encode(value)
+    return _JSON.dump_json(value).decode()
 
 
 def to_row(stored: StoredJob) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ import structlog
 
 from kling_daemon import __version__
 from kling_daemon.clock import Clock
+from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import JobState
 from kling_daemon.kling.bodies import UnreadableError, read_body
 from kling_daemon.kling.dialects import read_task, status_word
@@ -28,6 +29,7 @@ _BATCH = 100
 _RETRY_AFTER = 5
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
     """One request at the callback path, as it came."""
@@ -50,6 +52,7 @@ UNHANDLED = Answer(status=503, retry_after=30)
 """Where our own code fails: a sender that is told so comes again, and nothing is lost."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decided:
     """What is to be recorded of a callback, and what is answered and counted once that is committed."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from kling_daemon import standard_webhooks
+from kling_daemon.fast_init import fast_init
 from kling_daemon.standard_webhooks import Secret, SignatureError
 from kling_daemon.tracking.capabilities import Capabilities
 
@@ -42,6 +43,7 @@ class VerdictKind(StrEnum):
     """It came to a path where no callbacks are taken: answered 404."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The judgement on one callback."""
