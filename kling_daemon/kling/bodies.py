@@ -4,6 +4,8 @@ import json
 from enum import StrEnum
 from typing import Any, NoReturn
 
+from pydantic_core import from_json
+
 
 class Flaw(StrEnum):
     """Why something is no statement about a task; for logs and metrics, never for the sender."""
@@ -39,7 +41,7 @@ def read_body(raw: bytes) -> dict[str, Any]:
     Raises UnreadableError and nothing else, whatever the bytes.
     """
     try:
-        value = _DECODER.decode(raw.decode("utf-8"))
+        value = _parse(raw)
     except UnicodeDecodeError:
         raise UnreadableError(Flaw.NOT_UTF8) from None
     except ValueError:
@@ -49,6 +51,14 @@ def read_body(raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UnreadableError(Flaw.NOT_AN_OBJECT)
     return value
+
+
+def _parse(raw: bytes) -> Any:
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError:
+        # It is twice as fast, but gives no reason, and refuses lone surrogates: half an emoji that Kling cut in two.
+        return _DECODER.decode(raw.decode("utf-8"))
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -14,6 +14,7 @@ from kling_daemon.outputs import Output, OutputFile
 MAIN = "main"
 WATERMARK = "watermark"
 
+_SCHEMES = ("https://", "http://")
 _MAX_URL = 8_192
 _MAX_ROLE = 32
 _DEPTH = 3  # an element holds lists of references; nothing of Kling's goes deeper
@@ -118,7 +119,7 @@ def _add_files(
     """
     for key, value in entry.items():
         if isinstance(value, str):
-            if value and (key in _ROLES or "url" in key.lower()) and _is_fetchable(value):
+            if value.startswith(_SCHEMES) and (key in _ROLES or "url" in key.lower()) and _is_fetchable(value):
                 own = _ROLES.get(key) or _role_of(key, type_)
                 if role is not None and own == MAIN:
                     own = role
@@ -145,8 +146,8 @@ def _sane_role(role: Any) -> str | None:
 
 
 def _is_fetchable(url: str) -> bool:
-    """True for an http or https URL of sane length with a host and without spaces or control characters."""
-    if len(url) > _MAX_URL or not url.startswith(("https://", "http://")):
+    """True for what begins like a URL and is one: of sane length, with a host, without spaces or control characters."""
+    if len(url) > _MAX_URL:
         return False
     host = url[url.index("/") + 2 :]
     return bool(host) and host[0] not in "/?#:@" and url.isprintable() and " " not in url

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.fast_init import fast_init
@@ -41,12 +41,9 @@ class StoredJob:
     """When to ask Kling; None while there is nothing to ask."""
 
 
-_JSON = TypeAdapter(Any)  # a fifth of what `json` takes
-
-
 def compact(value: Any) -> str:
     """Return JSON without spaces."""
-    return _JSON.dump_json(value).decode()
+    return to_json(value).decode()  # in a fifth of the time that `json` takes
 
 
 def to_row(stored: StoredJob) -> tuple[Any, ...]:

@@ -48,6 +48,7 @@ class Answer:
     """Seconds, for 503."""
 
 
+_OK, _ACCEPTED, _BAD_REQUEST = Answer(status=200), Answer(status=202), Answer(status=400)
 UNHANDLED = Answer(status=503, retry_after=30)
 """Where our own code fails: a sender that is told so comes again, and nothing is lost."""
 
@@ -58,7 +59,7 @@ class _Decided:
     """What is to be recorded of a callback, and what is answered and counted once that is committed."""
 
     news: News
-    status: int
+    answer: Answer
     verdict: str
     reason: str
 
@@ -154,18 +155,18 @@ class Inbox:
         except UnreadableError as error:
             if verdict.secret is None:
                 self._counters.callback(UNREADABLE, error.flaw.value)
-                return Answer(status=400)
+                return _BAD_REQUEST
             log.warning("signed callback cannot be read", flaw=error.flaw.value, size=len(raw.body))
             news = News(callback=replace(raw, verdict=UNREADABLE), job_id=verdict.job_id)
-            return _Decided(news=news, status=400, verdict=UNREADABLE, reason=error.flaw.value)
-        kind, status = verdict.kind, 200
+            return _Decided(news=news, answer=_BAD_REQUEST, verdict=UNREADABLE, reason=error.flaw.value)
+        kind, answer = verdict.kind, _OK
         if kind is VerdictKind.WEIGHTLESS:
-            news, status = News(hint=HintWeight.NONE, hinted_task_id=report.task_id), 202
+            news, answer = News(hint=HintWeight.NONE, hinted_task_id=report.task_id), _ACCEPTED
         else:
             news = self._news(kind, report, raw, verdict.job_id)
             if report.state is None and kind is VerdictKind.BELIEVED:
                 log.warning("unknown status word", word=status_word(data), task_id=report.task_id)
-        return _Decided(news=news, status=status, verdict=kind.value, reason=verdict.reason)
+        return _Decided(news=news, answer=answer, verdict=kind.value, reason=verdict.reason)
 
     def _news(
         self, kind: VerdictKind, report: Report, raw: RawCallback, job_id: str | None, *, recount: bool = True
@@ -201,7 +202,7 @@ class Inbox:
         match outcome:
             case Recorded():
                 self._counters.callback(decided.verdict, decided.reason)
-                return Answer(status=decided.status)
+                return decided.answer
             case StoreUnavailableError():
                 log.error("callback could not be stored", error=str(outcome))
                 self._counters.callback("unstored", decided.reason)
