@@ -28,6 +28,9 @@ class DeliveryState(StrEnum):
 
 OPEN_STATES = (DeliveryState.PENDING, DeliveryState.RUNNING)
 
+SUSPICIOUS = 2
+"""How many losses make a delivery a suspect. The SQL of the store says it too, since its index must."""
+
 
 @fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,22 @@ class Delivery:
     created_at: datetime
     results: Mapping[str, Mapping[str, Any] | None]
     """For each handler that this one depends on: what it returned; None when its delivery is dead or dropped."""
+    losses: int = 0
+    """How many attempts at it were lost with the daemon, since it was made or a person retried it."""
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may be what ends the daemon; of all handlers' suspects one at a time is tried.
+
+        Of two deliveries that run at each of the daemon's ends both are suspects after the second, and never run
+        together again: **no two deliveries are lost together more than twice**, whatever the timing. So each delivery
+        that ends the daemon whenever it is tried costs another two attempts at most.
+
+        That takes a memory which no other outcome wipes out: one that is interrupted, fails or is postponed now and
+        then may still be what ends the daemon the next time. The price is that a suspect whose handler is slow delays
+        other suspects, those of other handlers too. All else goes on beside it.
+        """
+        return self.losses >= SUSPICIOUS
 
     @property
     def idempotency_key(self) -> str:
@@ -122,13 +141,13 @@ class Settlement:
     result: Mapping[str, Any] | None = None
 
 
-def due_after_loss(attempt: int, *, backoff: Backoff, now: datetime, jitter: float) -> datetime:
+def due_after_loss(losses: int, *, backoff: Backoff, now: datetime, jitter: float) -> datetime:
     """Return when a delivery is tried again whose attempt was lost with the daemon.
 
-    At once after the first loss, which is hardly its fault. From the second on it backs off: what ends the process
-    itself must not be tried together with the same others each time, until they too have no attempt left.
+    At once after the first loss, which is hardly its fault. From the second on, as a suspect, it backs off: what ends
+    the process itself must not do so all the time.
     """
-    return now if attempt <= 1 else now + backoff.pause(attempt - 1, jitter)
+    return now if losses < SUSPICIOUS else now + backoff.pause(losses - 1, jitter)
 
 
 def settle(

@@ -147,6 +147,7 @@ class Dispatcher:
             random=self._random,
             observe=self._observe,
             on_closed=partial(self._wake_all, dependents),
+            on_suspect_ended=partial(self._wake_after, name),
             stopping=self._stopping,
         )
         self._keepers[name] = keeper
@@ -167,6 +168,15 @@ class Dispatcher:
     def _wake_all(self, handlers: Sequence[str]) -> None:
         for name in handlers:
             self.wake(name)
+
+    def _wake_after(self, handler: str) -> None:
+        """Wake the lanes, beginning with the one that follows: the first to look is given the turn.
+
+        So no lane whose suspects are due again and again can keep those of another from ever having theirs.
+        """
+        names = list(self._lanes)
+        following = names.index(handler) + 1
+        self._wake_all([*names[following:], *names[:following]])
 
     async def _stop(
         self, lanes: Sequence[asyncio.Task[None]], keepers: Sequence[tuple[Keeper, asyncio.Task[None]]]

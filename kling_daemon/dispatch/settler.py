@@ -36,9 +36,14 @@ class Settler:
         random: Callable[[], float],
         observe: Observe,
         on_closed: Callable[[], None],
+        on_suspect_ended: Callable[[], None],
         stopping: asyncio.Event,
     ) -> None:
-        """Take whom to tell: `on_closed` is called when a delivery was closed, for those that depend on it."""
+        """Take whom to tell.
+
+        on_closed: called when a delivery was closed, for those that depend on it. on_suspect_ended: called when an
+        attempt at a suspect was settled, whatever came of it, for the suspects that wait for their turn.
+        """
         self._handler = handler
         self._store = store
         self._clock = clock
@@ -47,6 +52,7 @@ class Settler:
         self._random = random
         self._observe = observe
         self._on_closed = on_closed
+        self._on_suspect_ended = on_suspect_ended
         self._stopping = stopping
 
     async def settle(self, delivery: Delivery, outcome: Outcome, *, started_at: datetime, took: float) -> None:
@@ -68,6 +74,8 @@ class Settler:
         death = self._death(delivery, settlement)
         if await self._commit(delivery, settlement, word, started_at, death):
             self._tell(delivery, settlement, word, death)
+            if delivery.is_suspect:
+                self._on_suspect_ended()
 
     def _death(self, delivery: Delivery, settlement: Settlement) -> Notice | None:
         # A notice about a notice that cannot be delivered would itself have to be delivered.

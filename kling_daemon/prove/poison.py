@@ -1,4 +1,7 @@
-"""The poison campaign: a delivery that ends the process whenever it is tried ends dead, and takes no other along."""
+"""The poison campaign: a delivery that ends the process whenever it is tried ends dead, and takes no other along.
+
+Nor does it cost another one more than two attempts: from then on the two are not tried at the same time.
+"""
 
 import asyncio
 import json
@@ -23,6 +26,7 @@ NAME = "poison"
 KLING = ("--submitted=50ms-1s", "--processing=100ms-3s", "--retries=8", "--retry-after=100ms")
 ATTEMPTS = 6
 """What each delivery has, the lethal one and all others."""
+_MOST_LOST = 2
 _LETHAL = WitnessSetting(name="lethal", conduct=Conduct.LETHAL, max_attempts=ATTEMPTS)
 WITNESSES = (
     _LETHAL,
@@ -90,6 +94,12 @@ def _findings(evidence: Evidence) -> list[str]:
     calls = sum(sighting.event_id in lethal for sighting in evidence.sightings[_LETHAL.name])
     if calls != ATTEMPTS:
         findings.append(f"its handler was called {calls} times, not {ATTEMPTS}")
+    # No handler of this campaign fails: what is not lost is done.
+    findings += [
+        f"delivery {delivery.id} to {delivery.handler} took {delivery.attempt} attempts beside the lethal one"
+        for delivery in evidence.deliveries
+        if delivery not in deserved and delivery.attempt > _MOST_LOST + 1
+    ]
     # Seen as done, what was deserved is no finding; all else still is.
     deliveries = [
         replace(delivery, state=DeliveryState.DONE) if delivery in deserved else delivery

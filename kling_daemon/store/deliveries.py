@@ -69,21 +69,32 @@ class DeliveryDesk:
         self._notices = notices
         self._cache = cache
         self._sql = Statements("deliveries")
+        suspect = self._sql["next_suspect"]
+        self._claimable = self._sql["claimable"].replace("{next_suspect}", suspect)
+        self._claimable_after_others = self._sql["claimable_after_others"].replace("{next_suspect}", suspect)
         self._save_attempts = BulkInsert(self._sql["save_attempt"], marks(6))
 
     def void_leases(self, db: sqlite3.Connection) -> int:
-        """Take back what an earlier run had begun; its attempts stay counted. Only for the holder of the lock."""
+        """Take back what an earlier run had begun: its attempts stay counted, and count as lost.
+
+        Only for the holder of the lock. Nothing else makes a suspect.
+        """
         now = self._clock.now()
         db.execute(self._sql["void_leases_attempts"], (to_millis(now), to_millis(now)))
-        due = [
-            (to_millis(due_after_loss(attempt, backoff=self._backoff, now=now, jitter=self._random.random())), seq)
-            for seq, attempt in db.execute(self._sql["running"])
-        ]
-        db.executemany(self._sql["void_lease"], due)
-        return len(due)
+        lost = []
+        for seq, losses_before in db.execute(self._sql["running"]):
+            losses = losses_before + 1
+            due_at = due_after_loss(losses, backoff=self._backoff, now=now, jitter=self._random.random())
+            lost.append((losses, to_millis(due_at), seq))
+        db.executemany(self._sql["void_lease"], lost)
+        return len(lost)
 
     def claim(self, db: sqlite3.Connection, units: Sequence[Claim]) -> list[list[Delivery]]:
-        """Begin attempts: due, first of their job, and with what they depend on done or dead."""
+        """Begin attempts: due, first of their job, with what they depend on done or dead, and one suspect at most.
+
+        A suspect is begun only if none runs. Units come one after the other, each of which sees what the ones before
+        have begun, and nobody else writes: so at no time do two suspects run, whichever handlers they are for.
+        """
         return [self._claim(db, claim) for claim in units]
 
     def settle(self, db: sqlite3.Connection, units: Sequence[Settled]) -> list[bool]:
@@ -140,7 +151,7 @@ class DeliveryDesk:
             return []
         now = self._clock.now()
         dependencies = self._fanout.dependencies_of(claim.handler)
-        statement = self._sql["claimable_after_others" if dependencies else "claimable"]
+        statement = self._claimable_after_others if dependencies else self._claimable
         dependency_seqs = compact(list(dependencies.values()))
         rows = db.execute(
             statement,
@@ -155,10 +166,11 @@ class DeliveryDesk:
                 handler=claim.handler,
                 item=self._event(db, event) if event is not None else self._notice(db, notice),
                 attempt=attempt + 1,
+                losses=losses,
                 created_at=from_millis(created_at),
                 results=self._results(db, event, notice, dependencies) if dependencies else {},
             )
-            for seq, event, notice, attempt, created_at in rows
+            for seq, event, notice, attempt, losses, created_at in rows
         ]
 
     def _event(self, db: sqlite3.Connection, seq: int) -> JobEvent:

@@ -39,7 +39,7 @@ class Fanout:
     def __init__(self, db: sqlite3.Connection, sequences: Sequences) -> None:
         """Read the registry."""
         self._sql = Statements("fanout")
-        self._deliveries = BulkInsert(self._sql["deliver"], "(?, ?, ?, ?, ?, 'pending', 0, ?, ?)")
+        self._deliveries = BulkInsert(self._sql["deliver"], "(?, ?, ?, ?, ?, 'pending', 0, 0, ?, ?)")
         self._sequences = sequences
         self._known: dict[str, _Known] = {
             name: _Known(seq=seq, events=frozenset(json.loads(events)), depends_on=tuple(json.loads(depends_on)))

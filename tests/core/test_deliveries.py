@@ -100,5 +100,5 @@ def test_a_delivery_without_an_attempt_left_is_dead_and_the_attempt_that_was_not
 
 def test_an_attempt_lost_with_the_daemon_is_repeated_at_once_and_backs_off_if_that_happens_again():
     backoff = Backoff(least=timedelta(seconds=5), longest=timedelta(minutes=1))
-    pauses = [due_after_loss(attempt, backoff=backoff, now=EPOCH, jitter=1) - EPOCH for attempt in (1, 2, 3, 12)]
+    pauses = [due_after_loss(losses, backoff=backoff, now=EPOCH, jitter=1) - EPOCH for losses in (1, 2, 3, 12)]
     assert pauses == [timedelta(0), timedelta(seconds=5), timedelta(seconds=10), timedelta(minutes=1)]

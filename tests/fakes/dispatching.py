@@ -17,7 +17,7 @@ from kling_daemon.dispatch import Dispatcher
 from kling_daemon.events import Item
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.jobs import JobState
-from kling_daemon.store import DeliveryRow, News, Store
+from kling_daemon.store import DeliveryRow, News, Registration, Store
 from kling_daemon.testing.clock import ManualClock
 from kling_daemon.tracking import NoticeBoard
 
@@ -159,6 +159,20 @@ async def world(directory: Path, *, bus: Bus | None = None, clock: ManualClock |
     clock = clock or ManualClock()
     async with Store.open(directory, clock=clock) as store:
         yield World(store=store, bus=bus or Bus(), clock=clock, directory=directory)
+
+
+async def leave_suspects(directory: Path, *handlers: ConfiguredHandler) -> None:
+    """Let one job complete, and the daemon end twice while its deliveries to all the handlers run."""
+    registrations = [
+        Registration(name=handler.name, events=handler.events, depends_on=handler.depends_on) for handler in handlers
+    ]
+    for life in range(2):
+        async with world(directory) as here:
+            await here.store.register_handlers(registrations)
+            if life == 0:
+                await here.report(1)
+            for handler in handlers:
+                (_,) = await here.store.claim(handler.name, limit=10, lease=timedelta(minutes=1))
 
 
 def raising(*errors: BaseException) -> Callable[[Item, DeliveryContext], Awaitable[None]]:

@@ -130,7 +130,7 @@ async def test_a_restart_voids_leases_at_once_and_the_attempt_stays_counted(tmp_
         assert not await end(store, again, Acknowledged()), "and nothing is settled twice"
 
 
-async def test_deliveries_that_are_lost_together_twice_part_ways(tmp_path):
+async def test_deliveries_that_are_lost_together_twice_back_off_and_part_ways(tmp_path):
     """One of them may be what ends the process: tried together each time, all of them would end dead with it."""
     events = frozenset({"job.completed"})
     async with opened(tmp_path) as store:

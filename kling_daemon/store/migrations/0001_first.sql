@@ -114,6 +114,7 @@ CREATE TABLE deliveries (
   job         INTEGER REFERENCES jobs (seq),
   state       TEXT NOT NULL,
   attempt     INTEGER NOT NULL,
+  losses      INTEGER NOT NULL, -- attempts during which the daemon ended
   due_at      INTEGER NOT NULL,
   owner       TEXT,             -- the lease: which run of which daemon, and until when
   until       INTEGER,
@@ -130,6 +131,7 @@ CREATE UNIQUE INDEX deliveries_of_notice ON deliveries (notice, handler) WHERE n
 CREATE INDEX deliveries_pending ON deliveries (handler, due_at) WHERE state = 'pending';
 CREATE INDEX deliveries_open ON deliveries (job, handler) WHERE state IN ('pending', 'running');
 CREATE INDEX deliveries_running ON deliveries (owner) WHERE state = 'running';
+CREATE INDEX deliveries_suspect ON deliveries (state, handler, due_at) WHERE losses >= 2;
 CREATE INDEX deliveries_dead ON deliveries (handler) WHERE state = 'dead';
 
 CREATE TABLE attempts (

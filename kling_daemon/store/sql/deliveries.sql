@@ -4,23 +4,40 @@ SELECT seq, attempt, 'lost', 'the daemon ended during this attempt', coalesce(cl
 FROM deliveries WHERE state = 'running';
 
 -- name: running
-SELECT seq, attempt FROM deliveries WHERE state = 'running';
+SELECT seq, losses FROM deliveries WHERE state = 'running';
 
 -- name: void_lease
-UPDATE deliveries SET state = 'pending', due_at = ?, owner = NULL, until = NULL WHERE seq = ?;
+UPDATE deliveries SET state = 'pending', losses = ?, due_at = ?, owner = NULL, until = NULL WHERE seq = ?;
+
+-- name: next_suspect
+-- The one that the handler may be given now: none while one runs, of whichever handler. The conditions are those of the
+-- statements below, so that one which has to wait for another delivery keeps no other suspect waiting.
+SELECT s.seq FROM deliveries s
+WHERE s.losses >= 2 AND s.handler = :handler AND s.state = 'pending' AND s.due_at <= :now
+  AND NOT EXISTS (SELECT 1 FROM deliveries r WHERE r.losses >= 2 AND r.state = 'running')
+  AND NOT EXISTS (
+    SELECT 1 FROM deliveries e
+    WHERE e.job = s.job AND e.handler = s.handler AND e.state IN ('pending', 'running') AND e.seq < s.seq)
+  AND NOT EXISTS (
+    SELECT 1 FROM deliveries p
+    WHERE (p.event = s.event OR p.notice = s.notice) AND p.handler IN (SELECT value FROM json_each(:dependencies))
+      AND p.state IN ('pending', 'running'))
+ORDER BY s.due_at, s.seq
+LIMIT 1;
 
 -- name: claimable
-SELECT d.seq, d.event, d.notice, d.attempt, d.created_at
+SELECT d.seq, d.event, d.notice, d.attempt, d.losses, d.created_at
 FROM deliveries d
 WHERE d.handler = :handler AND d.state = 'pending' AND d.due_at <= :now
   AND NOT EXISTS ( -- in order per job: an earlier open delivery holds back the later ones
     SELECT 1 FROM deliveries e
     WHERE e.job = d.job AND e.handler = d.handler AND e.state IN ('pending', 'running') AND e.seq < d.seq)
+  AND (d.losses < 2 OR d.seq = ({next_suspect})) -- looked up once a claim, and only by one that comes upon a suspect
 ORDER BY d.due_at, d.seq
 LIMIT :limit;
 
 -- name: claimable_after_others
-SELECT d.seq, d.event, d.notice, d.attempt, d.created_at
+SELECT d.seq, d.event, d.notice, d.attempt, d.losses, d.created_at
 FROM deliveries d
 WHERE d.handler = :handler AND d.state = 'pending' AND d.due_at <= :now
   AND NOT EXISTS (
@@ -30,6 +47,7 @@ WHERE d.handler = :handler AND d.state = 'pending' AND d.due_at <= :now
     SELECT 1 FROM deliveries p
     WHERE (p.event = d.event OR p.notice = d.notice) AND p.handler IN (SELECT value FROM json_each(:dependencies))
       AND p.state IN ('pending', 'running'))
+  AND (d.losses < 2 OR d.seq = ({next_suspect}))
 ORDER BY d.due_at, d.seq
 LIMIT :limit;
 
@@ -63,7 +81,7 @@ FROM json_each(?) AS unit WHERE deliveries.seq = unit.value ->> 0;
 INSERT INTO attempts (delivery, attempt, outcome, error, started_at, finished_at) VALUES {rows};
 
 -- name: retry
-UPDATE deliveries SET state = 'pending', attempt = 0, due_at = ?, created_at = ?, finished_at = NULL
+UPDATE deliveries SET state = 'pending', attempt = 0, losses = 0, due_at = ?, created_at = ?, finished_at = NULL
 WHERE seq = ? AND state IN ('dead', 'dropped', 'pending');
 
 -- name: handler_of

@@ -7,5 +7,5 @@ VALUES (:seq, :name, :events, :depends_on, :now, :now)
 ON CONFLICT (name) DO UPDATE SET events = excluded.events, depends_on = excluded.depends_on, loaded_at = excluded.loaded_at;
 
 -- name: deliver
-INSERT INTO deliveries (seq, handler, event, notice, job, state, attempt, due_at, created_at)
+INSERT INTO deliveries (seq, handler, event, notice, job, state, attempt, losses, due_at, created_at)
 VALUES {rows};
