@@ -1,13 +1,15 @@
-"""What runs one handler's deliveries: claims what is due when the bell rings, and starts an attempt at each.
+"""What runs one handler's deliveries: starts an attempt at each one that it is given, or claims when the bell rings.
 
-The bell only hurries. What is due, in which order, and what has to wait for another delivery is the store's to say;
-so a lost ring costs time, and a ring does not hurry a delivery that is backing off.
+While it has places, the store gives it new deliveries as it makes them. All others it claims: those that fall due
+later, or found no place. The bell only hurries. What is due, in which order, and what has to wait for another
+delivery is the store's to say; so a lost ring costs time, and a ring does not hurry a delivery that is backing off.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock
@@ -20,8 +22,8 @@ from kling_daemon.dispatch.keeper import Keeper
 from kling_daemon.dispatch.pace import Pace
 from kling_daemon.dispatch.settler import STUMBLING, Settler
 from kling_daemon.dispatch.wording import describe
-from kling_daemon.handlers import ConfiguredHandler, Invoke
-from kling_daemon.store import Store
+from kling_daemon.handlers import ConfiguredHandler
+from kling_daemon.store import StandingClaim, Store
 
 IDLE = timedelta(seconds=5)
 """After how long a lane looks into the store although no bell rang: a ring may be lost, a wall clock may jump."""
@@ -72,6 +74,8 @@ class Lane:
         self._pace = Pace(handler.rate)
         self._bell = asyncio.Event()
         self._running: dict[int, Attempt] = {}
+        self._claiming = False
+        self._passed_over = False
 
     @property
     def running(self) -> int:
@@ -85,31 +89,32 @@ class Lane:
     async def run(self, *, stop_timeout: timedelta) -> None:
         """Deliver until it is time to stop, then let attempts finish for so long and cut off the rest."""
         async with asyncio.TaskGroup() as tasks:
-            try:
-                with self._bus.bell(self.handler.events, self.wake):
-                    await self._deliver(tasks)
-                await self._wind_up(stop_timeout.total_seconds())
-            finally:
-                # Only a cancellation leaves any: then, too, it is we who cut them off.
-                self._interrupt()
+            take = partial(self._take, tasks)
+            with self._store.standing_claim(self.handler.name, lease=self._lease, room=self._room, take=take) as claim:
+                try:
+                    with self._bus.bell(self.handler.events, self._hear):
+                        await self._deliver(tasks, claim)
+                    await self._wind_up(claim, stop_timeout.total_seconds())
+                finally:
+                    # Only a cancellation leaves any: then, too, it is we who cut them off.
+                    self._interrupt()
 
-    async def step(self, tasks: asyncio.TaskGroup) -> float:
+    async def step(self, tasks: asyncio.TaskGroup, claim: StandingClaim) -> float:
         """Start what is due and has a place; return after how many seconds to look again unless the bell rings."""
-        invoke = self._keeper.invoke
-        places = self.handler.concurrency - len(self._running)
-        if invoke is None or places <= 0:
+        places = self.handler.concurrency - len(self._running) - claim.promised
+        if self._keeper.invoke is None or places <= 0:
             return self._idle
         room = self._pace.room(places)
         if room == 0:
             return self._pace.pause
-        deliveries = await self._store.claim(self.handler.name, limit=room, lease=self._lease)
-        for delivery in deliveries:
+        self._claiming = True
+        try:
+            deliveries = await self._store.claim(self.handler.name, limit=room, lease=self._lease)
+        finally:
+            self._claiming = False
+        for _ in deliveries:
             await self._pace.begin()
-            attempt = Attempt(delivery, timeout=self._timeout)
-            self._running[delivery.id] = attempt
-            if self._stopping.is_set():
-                attempt.interrupt()
-            tasks.create_task(self._try(attempt, invoke), name=f"{self.handler.name}: delivery {delivery.id}")
+        self._begin(tasks, deliveries)
         if len(deliveries) == room:
             return 0
         due_at = await self._store.next_delivery_due(self.handler.name)
@@ -117,13 +122,40 @@ class Lane:
             return self._idle
         return min(self._idle, max(0.0, (due_at - self._clock.now()).total_seconds()))
 
-    async def _deliver(self, tasks: asyncio.TaskGroup) -> None:
+    def _hear(self) -> None:
+        """Hear from the bus that there is something new: nothing to hurry for, unless it was not given to us."""
+        if self._passed_over:
+            self._passed_over = False
+            self._bell.set()
+
+    def _room(self) -> int:
+        """Return how many deliveries may begin without being claimed: none where that would exceed any limit."""
+        places = self.handler.concurrency - len(self._running)
+        if places <= 0 or self._claiming or self._keeper.invoke is None or self.handler.rate is not None:
+            self._passed_over = True
+            return 0
+        return places if not self._stopping.is_set() else 0
+
+    def _take(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
+        self._begin(tasks, deliveries)
+        if self._stopping.is_set():
+            self._bell.set()  # whoever waits for what runs, and for what was promised, must look again
+
+    def _begin(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            attempt = Attempt(delivery, timeout=self._timeout)
+            self._running[delivery.id] = attempt
+            if self._stopping.is_set():
+                attempt.interrupt()
+            tasks.create_task(self._try(attempt), name=f"{self.handler.name}: delivery {delivery.id}")
+
+    async def _deliver(self, tasks: asyncio.TaskGroup, claim: StandingClaim) -> None:
         stumbles = 0
         while not self._stopping.is_set():
             # Before the step: cleared after it, a ring that came meanwhile would be lost.
             self._bell.clear()
             try:
-                rest = await self.step(tasks)
+                rest = await self.step(tasks, claim)
             except Exception as error:  # noqa: BLE001 - whatever the store's trouble, this lane goes on when it is over
                 stumbles += 1
                 self._context.log.warning("lane stumbled", tries=stumbles, error=describe(error))
@@ -147,10 +179,10 @@ class Lane:
             async with asyncio.timeout(pause.total_seconds()):
                 await self._stopping.wait()
 
-    async def _try(self, attempt: Attempt, invoke: Invoke) -> None:
+    async def _try(self, attempt: Attempt) -> None:
         """Make an attempt; a mistake of our own must not take the lane's other attempts along."""
         try:
-            await self._attempt(attempt, invoke)
+            await self._attempt(attempt)
         except Exception as error:  # noqa: BLE001 - see above; its lease stays behind, and the next start voids it
             self._running.pop(attempt.delivery.id, None)
             self._bell.set()
@@ -158,14 +190,16 @@ class Lane:
                 "attempt left unsettled", error=describe(error), exc_info=True
             )
 
-    async def _attempt(self, attempt: Attempt, invoke: Invoke) -> None:
+    async def _attempt(self, attempt: Attempt) -> None:
         """Call the handler and settle what comes of it; its place is free as soon as the handler has returned."""
         delivery, clock = attempt.delivery, self._clock
         started_at, began = clock.now(), clock.monotonic()
         if delivery.attempt > self.handler.policy.max_attempts:
             outcome: Outcome = Exhausted()
-        else:
+        elif (invoke := self._keeper.invoke) is not None:
             outcome = await attempt.run(invoke, self._delivery_context(attempt))
+        else:
+            outcome = Interrupted()
         if self._running.pop(delivery.id, None) is None:
             return  # given back over its head
         if len(self._running) == self.handler.concurrency - 1:
@@ -189,24 +223,25 @@ class Lane:
             journal=StoreJournal(self._store, delivery.id),
         )
 
-    async def _wind_up(self, seconds: float) -> None:
+    async def _wind_up(self, claim: StandingClaim, seconds: float) -> None:
         """Wait for what runs; cut it off when its time is over, and give back what does not even then end."""
-        await self._until_none_runs(seconds)
+        await self._until_none_runs(seconds, claim)
         if not self._running:
             return
         self._context.log.warning("attempts cut off", running=len(self._running))
         self._interrupt()
-        await self._until_none_runs(min(max(seconds / 5, _LEAST_UNWILLING.total_seconds()), UNWILLING.total_seconds()))
+        unwilling = min(max(seconds / 5, _LEAST_UNWILLING.total_seconds()), UNWILLING.total_seconds())
+        await self._until_none_runs(unwilling, claim)
         for attempt in list(self._running.values()):
             delivery = attempt.delivery
             del self._running[delivery.id]
             AttemptLog(self._context.log, delivery).error("handler ignores that it was cancelled")
             await self._settler.settle(delivery, Interrupted(), started_at=self._clock.now(), took=0)
 
-    async def _until_none_runs(self, seconds: float) -> None:
+    async def _until_none_runs(self, seconds: float, claim: StandingClaim) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        while self._running and loop.time() < end:
+        while (self._running or claim.promised) and loop.time() < end:
             self._bell.clear()
             await self._listen(end - loop.time())
 

@@ -6,6 +6,7 @@ from kling_daemon.store.fanout import Registration
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
 from kling_daemon.store.reader import AmbiguousReferenceError, CallbackRow, DeliveryRow, HandlerRow, Reader
 from kling_daemon.store.rows import StoredJob
+from kling_daemon.store.standing import StandingClaim
 from kling_daemon.store.store import Store
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionState
 
@@ -24,6 +25,7 @@ __all__ = [
     "Reader",
     "Recorded",
     "Registration",
+    "StandingClaim",
     "Store",
     "StoreError",
     "StoreLockedError",

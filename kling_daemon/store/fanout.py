@@ -45,7 +45,8 @@ class Fanout:
             name: _Known(seq=seq, events=frozenset(json.loads(events)), depends_on=tuple(json.loads(depends_on)))
             for seq, name, events, depends_on in db.execute(self._sql["registry"])
         }
-        self._subscribers: dict[str, tuple[int, ...]] = {}
+        self._subscribers: dict[str, dict[str, int]] = {}
+        self._supplied: set[str] = set()
 
     def seq_of(self, handler: str) -> int | None:
         """Return the row number of a handler; None for one that never was."""
@@ -91,14 +92,21 @@ class Fanout:
                 subscribers, event, notice = self._subscribed(NOTICE), None, seq
             rows.extend(
                 (self._sequences.next("deliveries"), handler, event, notice, job, millis, millis)
-                for handler in subscribers
+                for handler in subscribers.values()
             )
+            self._supplied.update(subscribers)
         if rows:
             self._deliveries.run(db, rows)
 
-    def _subscribed(self, event_type: str) -> tuple[int, ...]:
+    def supplied(self) -> set[str]:
+        """Return for which handlers deliveries were made since this was last asked."""
+        supplied, self._supplied = self._supplied, set()
+        return supplied
+
+    def _subscribed(self, event_type: str) -> dict[str, int]:
+        """Return the names of those who subscribe, with their row numbers."""
         subscribers = self._subscribers.get(event_type)
         if subscribers is None:
-            subscribers = tuple(known.seq for known in self._known.values() if event_type in known.events)
+            subscribers = {name: known.seq for name, known in self._known.items() if event_type in known.events}
             self._subscribers[event_type] = subscribers
         return subscribers

@@ -2,8 +2,8 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -28,6 +28,7 @@ from kling_daemon.store.reader import Reader
 from kling_daemon.store.record import HINT_LIMIT, Recorder
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.sequences import Sequences
+from kling_daemon.store.standing import StandingClaim, StandingClaims
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionDesk
 from kling_daemon.store.writer import Writer
 
@@ -55,6 +56,7 @@ class Store:
         notices: NoticeDesk,
         polls: PollDesk,
         fanout: Fanout,
+        standing: StandingClaims,
     ) -> None:
         """Take the parts; `Store.open` makes them."""
         self.read = reader
@@ -66,6 +68,7 @@ class Store:
         self._notices = notices
         self._polls = polls
         self._fanout = fanout
+        self._standing = standing
 
     @classmethod
     @asynccontextmanager
@@ -110,17 +113,19 @@ class Store:
                         cache=cache,
                         hint_limit=hint_limit,
                     )
+                    desk = DeliveryDesk(
+                        owner=owner,
+                        clock=clock,
+                        random=random,
+                        backoff=backoff or RetryPolicy().backoff,
+                        fanout=fanout,
+                        notices=notices,
+                        cache=cache,
+                    )
                     return {
                         "recorder": recorder,
-                        "deliveries": DeliveryDesk(
-                            owner=owner,
-                            clock=clock,
-                            random=random,
-                            backoff=backoff or RetryPolicy().backoff,
-                            fanout=fanout,
-                            notices=notices,
-                            cache=cache,
-                        ),
+                        "deliveries": desk,
+                        "standing": StandingClaims(desk, fanout),
                         "submissions": SubmissionDesk(owner=owner, clock=clock, recorder=recorder),
                         "notices": notices,
                         "polls": PollDesk(account=account, clock=clock, policy=policy, random=random),
@@ -130,7 +135,7 @@ class Store:
                 parts = await connection.run(begin)
                 deliveries, submissions = parts["deliveries"], parts["submissions"]
                 await connection.transact(lambda db: (deliveries.void_leases(db), submissions.void_leases(db)))
-                writer = Writer(connection, on_commit)
+                writer = Writer(connection, on_commit, parts["standing"])
                 async with writer.running(), open_reader(directory / DATABASE) as reading:
                     yield cls(writer=writer, reader=Reader(reading, account=account), clock=clock, **parts)
 
@@ -163,6 +168,19 @@ class Store:
     async def claim(self, handler: str, *, limit: int, lease: timedelta) -> list[Delivery]:
         """Begin attempts at up to so many due deliveries; each attempt is counted before it is made."""
         return await self._writer.write(self._deliveries.claim, Claim(handler=handler, limit=limit, lease=lease))
+
+    @contextmanager
+    def standing_claim(
+        self, handler: str, *, lease: timedelta, room: Callable[[], int], take: Callable[[list[Delivery]], None]
+    ) -> Iterator[StandingClaim]:
+        """Have deliveries begun for a handler in the same transaction that makes them, as long as the context lasts.
+
+        room: how many it would take now. take: given those whose attempts have begun, once that is on disk. Both are
+        called on the event loop and must not raise. Deliveries that fall due later, and those that found no room, must
+        still be claimed. One claim at a time may stand for a handler.
+        """
+        with self._standing.standing(StandingClaim(handler, lease=lease, room=room, take=take)) as claim:
+            yield claim
 
     async def settle(
         self,

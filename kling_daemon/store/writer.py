@@ -19,6 +19,7 @@ from kling_daemon.store.errors import StoreUnavailableError
 
 P = TypeVar("P")
 R = TypeVar("R")
+T = TypeVar("T")
 P_contra = TypeVar("P_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
@@ -34,6 +35,32 @@ class Operation(Protocol[P_contra, R_co]):
     def __call__(self, db: sqlite3.Connection, units: Sequence[P_contra], /) -> Sequence[R_co]:
         """Apply the units in their order and return one result for each; runs inside a transaction."""
         ...
+
+
+class Companion(Protocol):
+    """What goes along with every transaction, and hears what became of it before the next one begins."""
+
+    def before_commit(self, db: sqlite3.Connection) -> None:
+        """Add what belongs into the transaction, now that all its units are applied."""
+        ...
+
+    def committed(self) -> None:
+        """Hear that it is on disk, and that whoever waited for its units has been told; must not raise."""
+        ...
+
+    def rolled_back(self) -> None:
+        """Hear that nothing of it is left; must not raise."""
+        ...
+
+
+class _Alone:
+    """The companion of a writer that has none."""
+
+    def before_commit(self, db: sqlite3.Connection) -> None: ...
+
+    def committed(self) -> None: ...
+
+    def rolled_back(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -53,9 +80,12 @@ class Writer:
     alone. Cancelling a waiter never cancels its unit.
     """
 
-    def __init__(self, connection: WriterConnection, on_commit: Callable[[int, float], None]) -> None:
+    def __init__(
+        self, connection: WriterConnection, on_commit: Callable[[int, float], None], companion: Companion | None = None
+    ) -> None:
         """Take the connection, and whom to tell of each commit: how many units, and how many seconds."""
         self._connection = connection
+        self._companion = companion or _Alone()
         self._on_commit = on_commit
         self._waiting: deque[_Batch] = deque()
         self._bell = asyncio.Event()
@@ -124,7 +154,7 @@ class Writer:
             units += len(group[-1].payloads)
         began = time.monotonic()
         try:
-            outcomes = await self._connection.transact(partial(_apply, group=group))
+            outcomes = await self._transact(partial(_apply, group=group))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, every waiter must hear of it
             log.warning("group commit failed", units=units, error=f"{type(error).__name__}: {error}")
             outcomes = [[await self._write_alone(batch.operation, unit) for unit in batch.payloads] for batch in group]
@@ -134,17 +164,33 @@ class Writer:
         for batch, outcome in zip(group, outcomes, strict=True):
             if not batch.outcomes.done():  # nobody asks any more where the waiter was cancelled
                 batch.outcomes.set_result(outcome)
+        self._companion.committed()
+
+    async def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run the work, and what goes along with it, in one transaction."""
+
+        def accompanied(db: sqlite3.Connection) -> T:
+            result = work(db)
+            self._companion.before_commit(db)
+            return result
+
+        try:
+            return await self._connection.transact(accompanied)
+        except BaseException:
+            self._companion.rolled_back()
+            raise
 
     async def _write_alone(self, operation: Operation[Any, Any], payload: Any) -> Any:
         """Commit one unit of a group that failed, and return what came of it."""
         began = time.monotonic()
         try:
-            (result,) = await self._connection.transact(lambda db: operation(db, [payload]))
+            (result,) = await self._transact(lambda db: operation(db, [payload]))
         except Exception as error:  # noqa: BLE001 - the caller gets it
             if isinstance(error, sqlite3.OperationalError):
                 self._failed_at = time.monotonic()
             return _explain(error)
         self._on_commit(1, time.monotonic() - began)
+        self._companion.committed()
         return result
 
 

@@ -127,7 +127,7 @@ async def test_stopping_while_claims_are_under_way_costs_no_attempt(tmp_path):
     async with world(tmp_path) as here:
         claim = here.store.claim
         witness = Witness()
-        dispatcher = here.dispatcher([configured("w", witness.open, events=COMPLETED)])
+        dispatcher = here.dispatcher([configured("w", witness.open, events=COMPLETED, rate=1000)])  # it always claims
         claimed = asyncio.Event()
         stopping = asyncio.Event()
 
@@ -145,6 +145,31 @@ async def test_stopping_while_claims_are_under_way_costs_no_attempt(tmp_path):
             asyncio.get_running_loop().call_later(SOON.total_seconds(), stopping.set)
         assert [(row.state, row.attempt) for row in await here.deliveries("w")] == [("pending", 0)] * 2
         assert witness.seen == []
+
+
+async def test_stopping_while_a_commit_that_begins_attempts_is_under_way_costs_no_attempt(tmp_path):
+    async with world(tmp_path) as here:
+        connection, witness = here.store._writer._connection, Witness()
+        run, begun, stopping = connection.run, asyncio.Event(), asyncio.Event()
+
+        async def slow_commit(work):
+            begun.set()
+            await stopping.wait()
+            return await run(work)
+
+        dispatcher = here.dispatcher([configured("w", witness.open, events=COMPLETED)])
+        async with asyncio.TaskGroup() as tasks:
+            async with dispatcher.running():
+                await until(lambda: dispatcher.status()[0].openness is Openness.OPEN)
+                await here.report(0)
+                await here.until_done("w", 1)
+                connection.run = slow_commit
+                reported = tasks.create_task(here.report(1, 2))
+                await begun.wait()
+                asyncio.get_running_loop().call_later(SOON.total_seconds(), stopping.set)
+            await reported
+        assert [(row.state, row.attempt) for row in (await here.deliveries("w"))[1:]] == [("pending", 0)] * 2
+        assert len(witness.seen) == 1
 
 
 async def test_a_handler_that_ignores_being_cancelled_has_its_delivery_taken_back(tmp_path):

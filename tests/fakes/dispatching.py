@@ -154,10 +154,16 @@ class World:
 
 
 @asynccontextmanager
-async def world(directory: Path, *, bus: Bus | None = None, clock: ManualClock | None = None) -> AsyncIterator[World]:
+async def world(
+    directory: Path,
+    *,
+    bus: Bus | None = None,
+    clock: ManualClock | None = None,
+    on_commit: Callable[[int, float], None] = lambda _units, _seconds: None,
+) -> AsyncIterator[World]:
     """Open a store in a directory; the same directory again is the daemon started again."""
     clock = clock or ManualClock()
-    async with Store.open(directory, clock=clock) as store:
+    async with Store.open(directory, clock=clock, on_commit=on_commit) as store:
         yield World(store=store, bus=bus or Bus(), clock=clock, directory=directory)
 
 
