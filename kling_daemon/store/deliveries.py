@@ -160,11 +160,12 @@ class DeliveryDesk:
         millis, until = to_millis(now), to_millis(now + claim.lease)
         if rows:
             db.execute(self._sql["claim"], (self._owner, until, millis, compact([row[0] for row in rows])))
+        events = self._events(db, [row[1] for row in rows if row[1] is not None])
         return [
             Delivery(
                 id=seq,
                 handler=claim.handler,
-                item=self._event(db, event) if event is not None else self._notice(db, notice),
+                item=events[event] if event is not None else self._notice(db, notice),
                 attempt=attempt + 1,
                 losses=losses,
                 created_at=from_millis(created_at),
@@ -173,22 +174,23 @@ class DeliveryDesk:
             for seq, event, notice, attempt, losses, created_at in rows
         ]
 
-    def _event(self, db: sqlite3.Connection, seq: int) -> JobEvent:
-        kept = self._cache.get(seq)
-        if kept is not None:
-            return kept
-        event_id, event_type, previous, occurred_at, snapshot = db.execute(self._sql["event"], (seq,)).fetchone()
-        job = from_snapshot(snapshot)
-        event = JobEvent(
-            id=event_id,
-            type=EventType(event_type),
-            occurred_at=from_millis(occurred_at),
-            job_id=job.id,
-            previous_state=optional(JobState, previous),
-            job=job,
-        )
-        self._cache.put(seq, event)  # other handlers that lag as much will ask for it soon
-        return event
+    def _events(self, db: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, JobEvent]:
+        """Return events by row number, from the cache where they are there."""
+        events = {seq: event for seq in seqs if (event := self._cache.get(seq)) is not None}
+        missing = [seq for seq in seqs if seq not in events]
+        rows = db.execute(self._sql["events"], (compact(missing),)) if missing else ()
+        for seq, event_id, event_type, previous, occurred_at, snapshot in rows:
+            job = from_snapshot(snapshot)
+            events[seq] = JobEvent(
+                id=event_id,
+                type=EventType(event_type),
+                occurred_at=from_millis(occurred_at),
+                job_id=job.id,
+                previous_state=optional(JobState, previous),
+                job=job,
+            )
+            self._cache.put(seq, events[seq])  # other handlers that lag as much will ask for it soon
+        return events
 
     def _notice(self, db: sqlite3.Connection, seq: int) -> Notice:
         notice_id, kind, subject, message, raised_at = db.execute(self._sql[NOTICE], (seq,)).fetchone()

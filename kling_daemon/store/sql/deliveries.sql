@@ -55,9 +55,9 @@ LIMIT :limit;
 UPDATE deliveries SET state = 'running', attempt = attempt + 1, owner = ?, until = ?, claimed_at = ?
 WHERE seq IN (SELECT value FROM json_each(?));
 
--- name: event
-SELECT e.id, e.type, e.previous_state, e.occurred_at, coalesce(e.snapshot, {snapshot})
-FROM events e JOIN jobs j ON j.seq = e.job WHERE e.seq = ?;
+-- name: events
+SELECT e.seq, e.id, e.type, e.previous_state, e.occurred_at, coalesce(e.snapshot, {snapshot})
+FROM json_each(?) AS wanted CROSS JOIN events e ON e.seq = wanted.value JOIN jobs j ON j.seq = e.job;
 
 -- name: notice
 SELECT id, kind, subject, message, raised_at FROM notices WHERE seq = ?;
