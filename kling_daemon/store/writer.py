@@ -26,6 +26,12 @@ R_co = TypeVar("R_co", covariant=True)
 GROUP_LIMIT = 128
 """The most units in one commit: enough to make the sync nearly free, few enough not to hold the event loop for long."""
 
+_QUIET, _LONGEST_GATHERING = 3, 20
+"""A group is complete when nothing has come for so many turns of the event loop, or after so many turns in all.
+
+Turns and not time: a loop with nothing to do makes three of them in some ten microseconds.
+"""
+
 log = structlog.get_logger(__name__)
 
 
@@ -143,7 +149,18 @@ class Writer:
             await self._bell.wait()
             self._bell.clear()
             while self._waiting:
+                await self._gather()
                 await self.step()
+
+    async def _gather(self) -> None:
+        """Let what is arriving just now come along: a group of twice the size takes a fifth less for each unit."""
+        quiet, size = 0, len(self._waiting)
+        for _ in range(_LONGEST_GATHERING):
+            if quiet == _QUIET:
+                return
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._waiting) == size else 0
+            size = len(self._waiting)
 
     async def step(self) -> None:
         """Commit one group of what waits."""

@@ -54,7 +54,7 @@ CREATE TABLE callbacks (
   count       INTEGER NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX callbacks_once ON callbacks (digest, webhook_id, capability);
+CREATE UNIQUE INDEX callbacks_once ON callbacks (webhook_id, digest, capability);
 CREATE INDEX callbacks_unreadable ON callbacks (reader) WHERE verdict = 'unreadable';
 
 CREATE TABLE reports (

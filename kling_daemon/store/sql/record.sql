@@ -16,7 +16,7 @@ ON CONFLICT (seq) DO UPDATE SET {assignments};
 INSERT INTO callbacks (
   seq, account, webhook_id, digest, capability, body, headers, verdict, secret, job, reader, received_at, last_at, count)
 VALUES {rows}
-ON CONFLICT (digest, webhook_id, capability) DO UPDATE SET
+ON CONFLICT (webhook_id, digest, capability) DO UPDATE SET
   count = count + excluded.count, last_at = max(last_at, excluded.last_at), verdict = excluded.verdict,
   secret = excluded.secret, job = coalesce(excluded.job, job), reader = excluded.reader;
 
