@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from kling_daemon.fast_init import fast_init
 from kling_daemon.http_client import HttpClient
 
 
@@ -80,6 +81,7 @@ class Journal(Protocol):
         ...
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryContext:
     """What a handler is given with each attempt at an event or notice."""

@@ -132,8 +132,8 @@ def _decode(entry: str) -> bytes | None:
     if version != "v1":
         return None
     try:
-        signature = base64.b64decode(encoded, validate=True)
+        signature = binascii.a2b_base64(encoded, strict_mode=True)
     except (binascii.Error, ValueError):
         return None
-    canonical = base64.b64encode(signature).decode() == encoded
+    canonical = binascii.b2a_base64(signature, newline=False).decode() == encoded
     return signature if len(signature) == _SIGNATURE_BYTES and canonical else None

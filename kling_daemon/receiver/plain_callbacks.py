@@ -82,8 +82,9 @@ class PlainCallbacks:
 
     async def _answer(self, together: list[tuple[Callback, Callable[[bytes], None]]]) -> None:
         answers = await self._inbox.take_all([callback for callback, _ in together])
+        as_bytes = {answer: to_bytes(answer) for answer in set(answers)}
         for (_, tell), answer in zip(together, answers, strict=True):
-            tell(to_bytes(answer))
+            tell(as_bytes[answer])
 
     def _is_ours(self, path: str) -> bool:
         if path == self._path:

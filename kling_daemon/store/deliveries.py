@@ -12,6 +12,7 @@ from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock, from_millis, optional, to_millis
 from kling_daemon.deliveries import OPEN_STATES, Delivery, Settlement, due_after_loss
 from kling_daemon.events import NOTICE, EventType, JobEvent, Notice, NoticeKind
+from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import JobState
 from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
@@ -21,6 +22,7 @@ from kling_daemon.store.rows import compact, from_snapshot
 from kling_daemon.store.statements import Statements
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A lane's wish for deliveries to begin now."""
@@ -30,6 +32,7 @@ class Claim:
     lease: timedelta
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """What became of an attempt."""

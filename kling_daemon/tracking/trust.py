@@ -72,7 +72,8 @@ class Trust:
         tolerance: timedelta = standard_webhooks.TOLERANCE,
     ) -> None:
         """Take the callback path and the operator's choices."""
-        self._path = path.rstrip("/")
+        path = path.rstrip("/")
+        self._own_paths = (path, f"{path}/")
         self._secrets = tuple(secrets)
         self._capabilities = capabilities
         self._require_signature = require_signature
@@ -86,10 +87,10 @@ class Trust:
 
     def judge(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, path: str, now: datetime) -> Verdict:
         """Judge one callback by its raw header pairs, raw body and path; never raises, whatever the bytes."""
-        if path in (self._path, f"{self._path}/"):
+        if path in self._own_paths:
             capability = None
-        elif path.startswith(f"{self._path}/"):
-            capability = path[len(self._path) + 1 :]
+        elif path.startswith(self._own_paths[1]):
+            capability = path[len(self._own_paths[1]) :]
         else:
             return Verdict(kind=VerdictKind.MISDIRECTED, reason="wrong_path")
         job_id = self._capabilities.check(capability) if capability is not None else None
