@@ -32,6 +32,9 @@ _QUIET, _LONGEST_GATHERING = 3, 20
 Turns and not time: a loop with nothing to do makes three of them in some ten microseconds.
 """
 
+_FEW = 4
+"""After a group of no more units than this the next one begins at once: there is hardly anything to gather."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -97,6 +100,7 @@ class Writer:
         self._bell = asyncio.Event()
         self._closing = False
         self._failed_at = -math.inf
+        self._is_busy = False
 
     @property
     def seconds_since_failure(self) -> float:
@@ -149,7 +153,8 @@ class Writer:
             await self._bell.wait()
             self._bell.clear()
             while self._waiting:
-                await self._gather()
+                if self._is_busy:
+                    await self._gather()
                 await self.step()
 
     async def _gather(self) -> None:
@@ -169,6 +174,7 @@ class Writer:
         while self._waiting and units + len(self._waiting[0].payloads) <= GROUP_LIMIT:
             group.append(self._waiting.popleft())
             units += len(group[-1].payloads)
+        self._is_busy = units > _FEW
         began = time.monotonic()
         try:
             outcomes = await self._transact(partial(_apply, group=group))
