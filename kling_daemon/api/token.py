@@ -1,12 +1,11 @@
 """The token that opens the local API, made at the first start."""
 
-import os
 import re
 import secrets
-import tempfile
 from pathlib import Path
 
 from kling_daemon.client.discovery import TOKEN_FILE
+from kling_daemon.private_files import make_private_file
 
 _BYTES = 32
 _TOKEN = re.compile(r"[\x21-\x7e]{32,512}", re.ASCII)
@@ -28,7 +27,7 @@ def ensure_token(directory: Path, credential: str | None = None) -> str:
     path = directory / TOKEN_FILE
     try:
         if not path.exists():
-            _make(path)
+            make_private_file(path, f"{secrets.token_urlsafe(_BYTES)}\n".encode())
         if path.stat().st_mode & _READABLE_BY_OTHERS:
             raise TokenError(f"{path} can be read by everybody; delete it for a new one, or chmod it to 0600")
         return _checked(path.read_text(encoding="ascii"), str(path))
@@ -43,24 +42,3 @@ def _checked(text: str, source: str) -> str:
     if not _TOKEN.fullmatch(token):
         raise TokenError(f"{source} must be one word of 32 to 512 ASCII characters")
     return token
-
-
-def _make(path: Path) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # made with mode 0600
-    unfinished = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(f"{secrets.token_urlsafe(_BYTES)}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(unfinished, path)  # unlike a rename it fails where there is one already
-        except FileExistsError:
-            return
-    finally:
-        unfinished.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

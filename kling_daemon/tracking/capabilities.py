@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from kling_daemon.ids import is_job_id
+from kling_daemon.private_files import make_private_file
 from kling_daemon.store import StoreError
 
 _KEY_BYTES = 32
@@ -48,28 +49,11 @@ def load_capability_key(directory: Path) -> bytes:
     """
     path = directory / "capability-key"
     try:
-        key = path.read_bytes() if path.exists() else _make(path)
+        if not path.exists():
+            make_private_file(path, os.urandom(_KEY_BYTES))
+        key = path.read_bytes()
     except OSError as error:
         raise StoreError(f"{path} cannot be read or made: {error.strerror}") from error
     if len(key) != _KEY_BYTES:
         raise StoreError(f"{path} is damaged: it must hold {_KEY_BYTES} bytes; delete it to have a new one made")
-    return key
-
-
-def _make(path: Path) -> bytes:
-    """Write a new key. Only the holder of the store's lock comes here, so nobody else can be making one."""
-    key = os.urandom(_KEY_BYTES)
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
     return key

@@ -68,7 +68,7 @@ def test_the_key_is_made_once_for_its_owner_alone_and_never_shown(tmp_path):
 
 
 def test_a_crash_while_it_is_made_leaves_none_or_a_whole_one(tmp_path):
-    (tmp_path / "capability-key.new").write_bytes(b"half")
+    (tmp_path / ".capability-key-x1y2z3").write_bytes(b"half")
     assert len(load_capability_key(tmp_path)) == 32
 
 
