@@ -6,6 +6,8 @@ FAILED = 1
 """A job or a check failed, or the daemon refused something."""
 UNREACHABLE = 69
 """No daemon answers (EX_UNAVAILABLE)."""
+UNWRITABLE = 74
+"""What was to be printed could not be written (EX_IOERR)."""
 BAD_CONFIGURATION = 78
 """The configuration cannot be used (EX_CONFIG)."""
 

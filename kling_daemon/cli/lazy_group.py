@@ -1,10 +1,15 @@
-"""A group of verbs whose modules are imported when they are asked for."""
+"""A group of verbs whose modules are imported when they are asked for, and whose output may find no place to go."""
 
+import errno
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import click
+
+from kling_daemon.cli.exit_codes import UNWRITABLE
 
 
 class LazyGroup(click.Group):
@@ -14,6 +19,22 @@ class LazyGroup(click.Group):
         """Take for each verb where it is: `package.module:name`."""
         super().__init__(*args, **given)
         self._verbs = verbs
+
+    def main(self, *args: Any, **given: Any) -> Any:
+        """Run the verb; says so, and ends with 74, if what it prints cannot be written, as to a full disk."""
+        try:
+            try:
+                return super().main(*args, **given)
+            finally:
+                sys.stdout.flush()
+        except OSError as error:
+            if error.filename is not None:
+                raise  # it is about some file, and not about our output
+            # What is left in the buffer would be tried once more at the interpreter's end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if error.errno != errno.EPIPE:  # whoever closed the pipe has read enough
+                click.echo(f"Error: the output could not be written: {error.strerror}", err=True)
+            sys.exit(UNWRITABLE)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
         """Return the verbs in the order in which help shows them."""

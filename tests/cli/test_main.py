@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -43,3 +45,23 @@ def test_the_module_can_be_run(tmp_path):
         [sys.executable, "-m", "kling_daemon", "--version"], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert done.stdout.startswith("kling-daemon, version ")
+
+
+@pytest.mark.parametrize("words", [["--version"], ["plugins", "list"], ["plugins", "list", "--json"]])
+def test_output_that_finds_no_place_is_one_line_and_a_status(words):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "kling_daemon", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (74, "Error: the output could not be written: No space left on device\n")
+
+
+def test_a_reader_that_has_read_enough_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "kling_daemon", "plugins", "list"],
+        stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert ended.stderr == ""
