@@ -8,7 +8,7 @@ a job. State rules stand in the core alone; the unique indexes of the schema gua
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
@@ -31,8 +31,6 @@ from kling_daemon.store.statements import Statements
 HINT_LIMIT = 10_000
 """The most hints without weight that wait at a time; the oldest give way, and are counted."""
 
-_JOB = 2  # where the row of an event names its job
-
 
 @dataclass(slots=True)
 class _Group:
@@ -46,6 +44,8 @@ class _Group:
     """The jobs that must be written."""
     altered: set[int] = field(default_factory=set)
     """Those of which the database may hold events that must not change with them."""
+    moves: list[tuple[StoredJob, Change]] = field(default_factory=list)
+    """What made a job's state rise, and the job right after it, in the order in which it happened."""
     callbacks: list[tuple[Any, ...]] = field(default_factory=list)
     reports: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
@@ -57,21 +57,11 @@ class _Group:
         """Make a changed job what the rest of the group sees, and have it written."""
         before = self.by_id.get(stored.job.id)
         if before is not None and before.job != stored.job:
-            self._keep_snapshots(before)
+            self.altered.add(before.seq)
         self.by_id[stored.job.id] = stored
         if stored.job.task_id is not None:
             self.by_task[stored.job.task_id] = stored
         self.changed[stored.seq] = stored
-
-    def _keep_snapshots(self, before: StoredJob) -> None:
-        """Have events that refer to a job as it was keep a copy of it, those of this very group included."""
-        self.altered.add(before.seq)
-        if before.seq in self.changed:
-            snapshot = to_snapshot(to_row(before))
-            self.events = [
-                (*event[:-1], snapshot) if event[_JOB] == before.seq and event[-1] is None else event
-                for event in self.events
-            ]
 
 
 class Recorder:
@@ -109,7 +99,12 @@ class Recorder:
         """Record a group of news; runs inside the writer's transaction."""
         now = self._clock.now()
         group = self._load(db, units)
-        recorded = [self._record(group, news, now) for news in units]
+        done = [self._record(group, news, now) for news in units]
+        events = self._emit(group, now)
+        recorded = [
+            Recorded(effect=effect, job=job, events=next(events) if effect is Effect.ADVANCED else ())
+            for effect, job in done
+        ]
         evicted = self._write(db, group, now)
         if evicted:
             last = max(index for index, news in enumerate(units) if news.hint is not None)
@@ -128,8 +123,8 @@ class Recorder:
             poll_at=None,
         )
         group.keep(stored)
-        change = Change(job=job, previous_state=None, advanced=True, contradicted=False)
-        events = self._emit(group, stored.seq, change, now)
+        group.moves.append((stored, Change(job=job, previous_state=None, advanced=True, contradicted=False)))
+        (events,) = self._emit(group, now)
         self._write(db, group, now)
         return Recorded(effect=Effect.ADVANCED, job=job, events=events)
 
@@ -166,24 +161,23 @@ class Recorder:
             elif stored.job.external_id is not None:
                 group.unanswered[stored.job.external_id] = stored.job.id
 
-    def _record(self, group: _Group, news: News, now: datetime) -> Recorded:
+    def _record(self, group: _Group, news: News, now: datetime) -> tuple[Effect, Job | None]:
         if news.hint is not None:
-            recorded = self._hint(group, news, now)
+            effect, job = self._hint(group, news, now)
         elif news.report is None:
-            recorded = Recorded(effect=Effect.IGNORED, job=None, events=())
+            effect, job = Effect.IGNORED, None
         else:
             return self._report(group, news, news.report, now)
         if news.callback is not None:
-            job = group.by_id[recorded.job.id].seq if recorded.job is not None else None
-            self._keep_callback(group, news, news.callback, job)
-        return recorded
+            self._keep_callback(group, news, news.callback, group.by_id[job.id].seq if job is not None else None)
+        return effect, job
 
-    def _report(self, group: _Group, news: News, report: Report, now: datetime) -> Recorded:
+    def _report(self, group: _Group, news: News, report: Report, now: datetime) -> tuple[Effect, Job | None]:
         known = self._find(group, news, report)
         if known is None and not (news.adopt and report.task_id is not None and report.task_id not in group.by_task):
             if news.callback is not None:
                 self._keep_callback(group, news, news.callback, None)
-            return Recorded(effect=Effect.IGNORED, job=None, events=())
+            return Effect.IGNORED, None
         if known is None:
             seq = self._sequences.next("jobs")
             change = adopt(report, self._account)
@@ -197,17 +191,15 @@ class Recorder:
             effect = _effect(known.job, change)
         callback = self._keep_callback(group, news, news.callback, seq) if news.callback is not None else None
         after = self._follow(known, seq, change.job, report, polled_at=news.polled_at, now=now)
-        events: tuple[JobEvent, ...] = ()
         if change.advanced:
-            group.keep(after)
-            events = self._emit(group, seq, change, now)
-        elif after != known:
+            group.moves.append((after, change))
+        if change.advanced or after != known:
             group.keep(after)
         if known is not None and known.job.state is JobState.QUEUED and change.advanced:
             group.settled.append(seq)
         if effect is not Effect.UNCHANGED or callback is not None:
             self._keep_report(group, report, seq, callback, effect)
-        return Recorded(effect=effect, job=change.job, events=events)
+        return effect, change.job
 
     @staticmethod
     def _find(group: _Group, news: News, report: Report) -> StoredJob | None:
@@ -264,22 +256,22 @@ class Recorder:
             source=source, callback_expected=expected, polls=polls, now=now, jitter=self._random.random()
         )
 
-    def _hint(self, group: _Group, news: News, now: datetime) -> Recorded:
+    def _hint(self, group: _Group, news: News, now: datetime) -> tuple[Effect, Job | None]:
         named = group.by_id.get(news.job_id) if news.job_id is not None else None
         if named is None and news.hinted_task_id is not None:
             named = group.by_task.get(news.hinted_task_id)
         if named is not None and news.hint is HintWeight.JOB:
             if named.job.state.is_terminal:
-                return Recorded(effect=Effect.UNCHANGED, job=named.job, events=())
+                return Effect.UNCHANGED, named.job
             poll_at = now if named.job.task_id is not None else None
             group.keep(replace(named, prompted=True, poll_at=poll_at))
-            return Recorded(effect=Effect.HINTED, job=named.job, events=())
+            return Effect.HINTED, named.job
         if news.hinted_task_id is None:
-            return Recorded(effect=Effect.IGNORED, job=None, events=())
+            return Effect.IGNORED, None
         if named is not None and named.job.state.is_terminal:
-            return Recorded(effect=Effect.UNCHANGED, job=named.job, events=())
+            return Effect.UNCHANGED, named.job
         group.hints.append((self._sequences.next("hints"), self._account, news.hinted_task_id, to_millis(now)))
-        return Recorded(effect=Effect.HINTED, job=named.job if named else None, events=())
+        return Effect.HINTED, named.job if named else None
 
     def _keep_callback(self, group: _Group, news: News, callback: RawCallback, job: int | None) -> int:
         seq = self._sequences.next("callbacks")
@@ -298,15 +290,22 @@ class Recorder:
             to_millis(report.received_at),
         ))  # fmt: skip
 
-    def _emit(self, group: _Group, job: int, change: Change, now: datetime) -> tuple[JobEvent, ...]:
-        events = events_of(change, now)
-        previous = str(change.previous_state) if change.previous_state else None
-        state, millis = str(change.job.state), to_millis(now)
-        for event in events:
-            seq = self._sequences.next("events")
-            group.events.append((seq, event.id, job, str(event.type), state, previous, millis, None))
-            group.happened.append((seq, job, event))
-        return events
+    def _emit(self, group: _Group, now: datetime) -> Iterator[tuple[JobEvent, ...]]:
+        """Make the events of each move; those whose job has changed since within this group keep a copy of it."""
+        millis = to_millis(now)
+        emitted = []
+        for stored, change in group.moves:
+            job = change.job
+            events = events_of(change, now)
+            snapshot = None if group.by_id[job.id].job is job else to_snapshot(to_row(stored))
+            previous = change.previous_state.value if change.previous_state else None
+            for event in events:
+                seq = self._sequences.next("events")
+                row = (seq, event.id, stored.seq, event.type.value, job.state.value, previous, millis, snapshot)
+                group.events.append(row)
+                group.happened.append((seq, stored.seq, event))
+            emitted.append(events)
+        return iter(emitted)
 
     def _write(self, db: sqlite3.Connection, group: _Group, now: datetime) -> int:
         """Write the group's rows and return how many hints gave way."""
