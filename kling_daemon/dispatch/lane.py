@@ -1,8 +1,9 @@
 """What runs one handler's deliveries: starts an attempt at each one that it is given, or claims when the bell rings.
 
-While it has places, the store gives it new deliveries as it makes them. All others it claims: those that fall due
-later, or found no place. The bell only hurries. What is due, in which order, and what has to wait for another
-delivery is the store's to say; so a lost ring costs time, and a ring does not hurry a delivery that is backing off.
+While it has places, the store claims for it in each transaction that makes deliveries for it. For itself it claims
+those that fall due later, or found no place. The bell only hurries. What is due, in which order, and what has to wait
+for another delivery is the store's to say; so a lost ring costs time, and a ring does not hurry a delivery that is
+backing off.
 """
 
 import asyncio
@@ -89,8 +90,15 @@ class Lane:
     async def run(self, *, stop_timeout: timedelta) -> None:
         """Deliver until it is time to stop, then let attempts finish for so long and cut off the rest."""
         async with asyncio.TaskGroup() as tasks:
-            take = partial(self._take, tasks)
-            with self._store.standing_claim(self.handler.name, lease=self._lease, room=self._room, take=take) as claim:
+            claim = StandingClaim(
+                handler=self.handler.name,
+                lease=self._lease,
+                room=self._room,
+                take=partial(self._take, tasks),
+                withdraw=self._look_if_stopping,
+                pass_over=self._pass_over,
+            )
+            with self._store.standing(claim):
                 try:
                     with self._bus.bell(self.handler.events, self._hear):
                         await self._deliver(tasks, claim)
@@ -130,16 +138,21 @@ class Lane:
 
     def _room(self) -> int:
         """Return how many deliveries may begin without being claimed: none where that would exceed any limit."""
-        places = self.handler.concurrency - len(self._running)
-        if places <= 0 or self._claiming or self._keeper.invoke is None or self.handler.rate is not None:
-            self._passed_over = True
+        if self._claiming or self._keeper.invoke is None or self.handler.rate is not None or self._stopping.is_set():
             return 0
-        return places if not self._stopping.is_set() else 0
+        return self.handler.concurrency - len(self._running)
+
+    def _pass_over(self) -> None:
+        self._passed_over = True
 
     def _take(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
         self._begin(tasks, deliveries)
+        self._look_if_stopping()
+
+    def _look_if_stopping(self) -> None:
+        """Wake who waits for the end of what runs and of what was promised: something of it has changed."""
         if self._stopping.is_set():
-            self._bell.set()  # whoever waits for what runs, and for what was promised, must look again
+            self._bell.set()
 
     def _begin(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:

@@ -98,8 +98,8 @@ class Fanout:
         if rows:
             self._deliveries.run(db, rows)
 
-    def supplied(self) -> set[str]:
-        """Return for which handlers deliveries were made since this was last asked."""
+    def take_supplied(self) -> set[str]:
+        """Return for which handlers deliveries were made since this was last called, and forget them."""
         supplied, self._supplied = self._supplied, set()
         return supplied
 

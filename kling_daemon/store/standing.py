@@ -1,4 +1,4 @@
-"""Standing claims: deliveries begun in the very transaction that makes them, where their lane has a place for them.
+"""Standing claims: a lane with places claims in the very transaction that makes deliveries for it.
 
 A lane that claims when the bell rings needs a second transaction after the one that made the deliveries; until that is
 on disk its handler is not called. Most lanes are idle most of the time, and say so beforehand instead.
@@ -7,6 +7,7 @@ on disk its handler is not called. Most lanes are idle most of the time, and say
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from kling_daemon.deliveries import Delivery
@@ -14,23 +15,26 @@ from kling_daemon.store.deliveries import Claim, DeliveryDesk
 from kling_daemon.store.fanout import Fanout
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class StandingClaim:
-    """What a lane would take at any time, without asking for it each time."""
+    """What a lane would claim at any time, without asking for it each time.
 
-    def __init__(
-        self, handler: str, *, lease: timedelta, room: Callable[[], int], take: Callable[[list[Delivery]], None]
-    ) -> None:
-        """Take the handler's name, how many deliveries it has room for now, and what to do with those it gets.
+    Its functions are called on the event loop and must not raise. They may take it for granted that the fate of one
+    transaction is told before the next one begins.
+    """
 
-        Both are called on the event loop and must not raise. `take` is called once it is known whether the attempts
-        are on disk: with no delivery if they are not.
-        """
-        self.handler = handler
-        self.lease = lease
-        self.room = room
-        self.take = take
-        self.promised = 0
-        """How many deliveries have been begun for it whose transaction is not on disk yet."""
+    handler: str
+    lease: timedelta
+    room: Callable[[], int]
+    """Says how many deliveries may begin now; what is promised never counts, since nothing is when this is asked."""
+    take: Callable[[list[Delivery]], None]
+    """Is given deliveries whose attempts have begun and are on disk."""
+    withdraw: Callable[[], None]
+    """Hears that the transaction failed in which something was promised: nothing of it was made or has begun."""
+    pass_over: Callable[[], None]
+    """Hears that deliveries are being made for it although it has no room: it must claim them when it has."""
+    promised: int = 0
+    """How many deliveries have begun for it in a transaction that is not on disk yet."""
 
 
 class StandingClaims:
@@ -44,39 +48,48 @@ class StandingClaims:
         self._promises: list[tuple[StandingClaim, list[Delivery]]] = []
 
     @contextmanager
-    def standing(self, claim: StandingClaim) -> Iterator[StandingClaim]:
-        """Have a claim stand for as long as the context lasts.
+    def standing(self, claim: StandingClaim) -> Iterator[None]:
+        """Have a claim stand for as long as the context lasts; ValueError when one stands for its handler already.
 
         What is promised when it ends is never taken: as after a crash, the next start takes those attempts for lost.
         """
+        if claim.handler in self._claims:
+            raise ValueError(f"a claim stands already for the handler {claim.handler!r}")
         self._claims[claim.handler] = claim
         try:
-            yield claim
+            yield
         finally:
             del self._claims[claim.handler]
 
     def before_commit(self, db: sqlite3.Connection) -> None:
-        """Begin what may begin of the deliveries that this transaction has made."""
-        for handler in self._fanout.supplied():
+        """Claim for the lanes that this transaction has made deliveries for: these, or whatever else is due to them."""
+        for handler in self._fanout.take_supplied():
             claim = self._claims.get(handler)
-            room = claim.room() if claim is not None else 0
-            if claim is not None and room > 0:
-                (deliveries,) = self._desk.claim(db, [Claim(handler=handler, limit=room, lease=claim.lease)])
-                claim.promised += len(deliveries)
+            if claim is None:
+                continue
+            room = claim.room()
+            if room <= 0:
+                claim.pass_over()
+                continue
+            (deliveries,) = self._desk.claim(db, [Claim(handler=handler, limit=room, lease=claim.lease)])
+            if deliveries:
+                claim.promised = len(deliveries)
                 self._promises.append((claim, deliveries))
 
     def committed(self) -> None:
         """Hand out what was begun."""
-        for claim, deliveries in self._redeemed():
+        for claim, deliveries in self._settle_promises():
             claim.take(deliveries)
 
     def rolled_back(self) -> None:
-        """Forget what was begun, and let those know who wait for it."""
-        for claim, _ in self._redeemed():
-            claim.take([])
+        """Forget what was made and begun, and let those know who wait for it."""
+        self._fanout.take_supplied()  # a transaction that failed before its end has asked for nothing yet
+        for claim, _ in self._settle_promises():
+            claim.withdraw()
 
-    def _redeemed(self) -> list[tuple[StandingClaim, list[Delivery]]]:
+    def _settle_promises(self) -> list[tuple[StandingClaim, list[Delivery]]]:
+        """Return what was promised, now that nothing is any more, to claims that still stand."""
         promises, self._promises = self._promises, []
-        for claim, deliveries in promises:
-            claim.promised -= len(deliveries)
+        for claim, _ in promises:
+            claim.promised = 0
         return [(claim, deliveries) for claim, deliveries in promises if self._claims.get(claim.handler) is claim]

@@ -2,8 +2,8 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -169,18 +169,13 @@ class Store:
         """Begin attempts at up to so many due deliveries; each attempt is counted before it is made."""
         return await self._writer.write(self._deliveries.claim, Claim(handler=handler, limit=limit, lease=lease))
 
-    @contextmanager
-    def standing_claim(
-        self, handler: str, *, lease: timedelta, room: Callable[[], int], take: Callable[[list[Delivery]], None]
-    ) -> Iterator[StandingClaim]:
-        """Have deliveries begun for a handler in the same transaction that makes them, as long as the context lasts.
+    def standing(self, claim: StandingClaim) -> AbstractContextManager[None]:
+        """Have a claim made in every transaction that makes deliveries for its handler, as long as the context lasts.
 
-        room: how many it would take now. take: given those whose attempts have begun, once that is on disk. Both are
-        called on the event loop and must not raise. Deliveries that fall due later, and those that found no room, must
-        still be claimed. One claim at a time may stand for a handler.
+        Deliveries that fall due later, and those that found no room, must still be claimed. One claim at a time may
+        stand for a handler: ValueError for a second one.
         """
-        with self._standing.standing(StandingClaim(handler, lease=lease, room=room, take=take)) as claim:
-            yield claim
+        return self._standing.standing(claim)
 
     async def settle(
         self,
