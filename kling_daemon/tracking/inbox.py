@@ -16,7 +16,7 @@ from kling_daemon.kling.bodies import UnreadableError, read_body
 from kling_daemon.kling.dialects import read_task, status_word
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import Effect, HintWeight, News, RawCallback, Recorded, Store, StoreUnavailableError
-from kling_daemon.tracking.tracker import Tracker
+from kling_daemon.tracking.tracker import Tracker, results_of
 from kling_daemon.tracking.trust import Trust, Verdict, VerdictKind
 
 P = ParamSpec("P")
@@ -124,36 +124,40 @@ class Inbox:
         judged = [self._guarded(self._judge, callback, now) for callback in callbacks]
         read = [self._guarded(self._read, one) if isinstance(one, _Judged) else one for one in judged]
         decided = [self._guarded(self._decide, one) if isinstance(one, _Readable) else one for one in read]
-        news = [one.news for one in decided if isinstance(one, _Decided)]
-        outcomes = iter(await self._tracker.record_each(news))
-        answers = []
-        for one in decided:
-            if isinstance(one, _Decided):
-                outcome = next(outcomes)
-                if isinstance(outcome, Recorded) and outcome.effect is Effect.IGNORED:
-                    outcome = await self._follow_up(one.news, outcome)
-                answers.append(self._conclude(one, outcome))
-            else:
-                answers.append(one)
-        return answers
+        recorded = iter(await self._record_each([one.news for one in decided if isinstance(one, _Decided)]))
+        return [
+            self._guarded(self._conclude, one, next(recorded)) if isinstance(one, _Decided) else one for one in decided
+        ]
 
     async def read_again(self) -> int:
-        """Read signed callbacks that earlier versions could not, and return how many made sense this time."""
+        """Read signed callbacks that earlier versions could not, and return how many made sense this time.
+
+        Raises StoreUnavailableError when that cannot be recorded; what is still unread is left to the next start.
+        """
         understood = 0
         while batch := await self._store.read.unreadable_callbacks(__version__, _BATCH):
-            for raw, job_id in batch:
-                try:
-                    report = _read(read_body(raw.body), raw)
-                except UnreadableError:
-                    await self._tracker.record(News(callback=raw, job_id=job_id, recount=False))
-                else:
-                    kind = self._trust.signed_kind
-                    news = self._news(kind, report, replace(raw, verdict=kind.value), job_id, recount=False)
-                    recorded = await self._tracker.record(news)
-                    if recorded.effect is Effect.IGNORED:
-                        await self._follow_up(news, recorded)
-                    understood += 1
+            news = [self._news_again(raw, job_id) for raw, job_id in batch]
+            results_of(await self._record_each(news))
+            understood += sum(piece.report is not None or piece.hint is not None for piece in news)
         return understood
+
+    async def _record_each(self, news: Sequence[News]) -> list[Recorded | Exception]:
+        """Commit news and, together once more, what follows from those of no use; raises nothing.
+
+        What came of a piece is what came of the last that followed from it.
+        """
+        outcomes = await self._tracker.record_each(news)
+        follow_ups = {
+            place: follow_up
+            for place, outcome in enumerate(outcomes)
+            if isinstance(outcome, Recorded)
+            and outcome.effect is Effect.IGNORED
+            and (follow_up := self._follow_up(news[place])) is not None
+        }
+        if follow_ups:
+            for place, outcome in zip(follow_ups, await self._record_each([*follow_ups.values()]), strict=True):
+                outcomes[place] = outcome
+        return outcomes
 
     @staticmethod
     def _guarded(step: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R | Answer:
@@ -217,20 +221,26 @@ class Inbox:
         # The console's test button sends a signed `submitted` with a made-up id: that alone makes no job.
         return self._adopt and report.state is not JobState.SUBMITTED
 
-    async def _follow_up(self, news: News, recorded: Recorded) -> Recorded | Exception:
-        """Make what can be made of a signed report that its callback's address was no use for."""
-        report, raw = news.report, news.callback
-        if report is None or raw is None or raw.secret is None:
-            return recorded
+    def _follow_up(self, ignored: News) -> News | None:
+        """Return what can be made of a signed report that its callback's address was no use for, step by step."""
+        report, raw = ignored.report, ignored.callback
+        if report is None:
+            return None
+        if ignored.job_id is not None:
+            # Kling signed it, so it is true of the task that it names, also where it came to another job's address.
+            is_signed = raw is not None and raw.secret is not None
+            return News(report=report, adopt=self._adopts(report)) if is_signed else None
+        if self._adopt and not self._adopts(report):
+            return News(hint=HintWeight.NONE, hinted_task_id=report.task_id)
+        return None
+
+    def _news_again(self, raw: RawCallback, job_id: str | None) -> News:
         try:
-            if news.job_id is not None:
-                # Kling signed it, so it is true of the task that it names, also where it came to another job's address.
-                recorded = await self._tracker.record(News(report=report, adopt=self._adopts(report)))
-            if recorded.effect is Effect.IGNORED and self._adopt and not self._adopts(report):
-                await self._tracker.record(News(hint=HintWeight.NONE, hinted_task_id=report.task_id))
-        except StoreUnavailableError as error:
-            return error
-        return recorded
+            report = _read(read_body(raw.body), raw)
+        except UnreadableError:
+            return News(callback=raw, job_id=job_id, recount=False)
+        kind = self._trust.signed_kind
+        return self._news(kind, report, replace(raw, verdict=kind.value), job_id, recount=False)
 
     def _conclude(self, decided: _Decided, outcome: Recorded | Exception) -> Answer:
         match outcome:

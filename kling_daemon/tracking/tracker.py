@@ -65,12 +65,7 @@ class Tracker:
 
     async def record_all(self, news: Sequence[News]) -> list[Recorded]:
         """Commit several pieces of news, each as by itself; the first failure is raised when all have ended."""
-        results = []
-        for outcome in await self.record_each(news):
-            if isinstance(outcome, Exception):
-                raise outcome
-            results.append(outcome)
-        return results
+        return results_of(await self.record_each(news))
 
     async def record_each(self, news: Sequence[News]) -> list[Recorded | Exception]:
         """Commit several pieces of news, each as by itself, and return what came of each; raises nothing."""
@@ -113,6 +108,16 @@ class Tracker:
                 self._counters.missed_callback(job.endpoint, job.model)
             if recorded.evicted_hints:
                 self._counters.hints_evicted(recorded.evicted_hints)
+
+
+def results_of(outcomes: Sequence[Recorded | Exception]) -> list[Recorded]:
+    """Return the results, where all are; raises the first failure."""
+    results = []
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+        results.append(outcome)
+    return results
 
 
 def _may_hurry_polls(recorded: Recorded) -> bool:

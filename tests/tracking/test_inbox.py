@@ -2,8 +2,9 @@
 
 import json
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -33,19 +34,24 @@ class World:
     def callback(self, verdict: str, reason: str) -> None:
         self.counted.append((verdict, reason))
 
-    async def signed(self, body: Any, path: str = PATH):
+    def callback_of(self, body: Any, path: str = PATH):
+        """Return a signed callback."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = [(name.encode(), value.encode()) for name, value in signature(raw, self.clock).items()]
-        return await self.inbox.take([*headers, (b"Authorization", b"Bearer secret")], raw, path)
+        return Callback(headers=[*headers, (b"Authorization", b"Bearer secret")], body=raw, path=path)
+
+    async def signed(self, body: Any, path: str = PATH):
+        callback = self.callback_of(body, path)
+        return await self.inbox.take(callback.headers, callback.body, callback.path)
 
     async def jobs(self):
         return {job.task_id: job.state.value for _, job in await self.store.read.jobs(limit=99)}
 
 
 @asynccontextmanager
-async def world(directory: Path, *, confirm=Confirm.UNSIGNED, adopt=True):
+async def world(directory: Path, *, confirm=Confirm.UNSIGNED, adopt=True, **options):
     clock = ManualClock()
-    async with Store.open(directory, clock=clock) as store:
+    async with Store.open(directory, clock=clock, **options) as store:
         trust = Trust(path=PATH, secrets=[SECRET], capabilities=Capabilities(KEY), confirm=confirm)
         here = World(store=store, inbox=None, clock=clock)
         tracker = Tracker(store, Bus(), Metrics(version="test"))
@@ -175,19 +181,61 @@ async def test_a_callback_that_overtakes_the_creates_answer_finds_its_job(tmp_pa
         assert simulator.stats()["created"] == 1
 
 
+class Worn(Random):
+    """Fails once it is worn out, and with it whatever sets a time for the next poll: jobs that are still open."""
+
+    worn_out = False
+
+    def random(self):
+        if self.worn_out:
+            raise ZeroDivisionError
+        return super().random()
+
+
 async def test_callbacks_that_come_together_are_answered_each_as_by_itself(tmp_path):
     async with world(tmp_path) as here:
-        body = json.dumps(said("t1", "succeeded")).encode()
-        headers = [(name.encode(), value.encode()) for name, value in signature(body, here.clock).items()]
+        good = here.callback_of(said("t1", "succeeded"))
         answers = await here.inbox.take_all(
             [
-                Callback(headers=headers, body=body, path=PATH),
-                Callback(headers=headers, body=b"{}", path=PATH),
-                Callback(headers=None, body=b"", path=PATH),  # whatever a mistake of our own makes of it
-                Callback(headers=[], body=json.dumps(said("t2", "succeeded")).encode(), path=PATH),
-                Callback(headers=headers, body=body, path=PATH),
+                good,
+                replace(good, body=b"{}"),
+                replace(good, headers=None),  # whatever a mistake of our own makes of it
+                replace(here.callback_of(said("t2", "succeeded")), headers=[]),
+                good,
             ]
         )
         assert [answer.status for answer in answers] == [200, 401, 503, 202, 200]
         assert await here.jobs() == {"t1": "succeeded"}
         assert await here.store.read.hints(9) == ["t2"]
+
+
+async def test_what_follows_from_callbacks_at_another_jobs_address_fails_each_alone(tmp_path):
+    random = Worn()
+    async with world(tmp_path, random=random) as here:
+        await here.signed(said("a", "processing"))
+        elsewhere = capability((await here.store.read.job("a")).id)
+        random.worn_out = True
+        with structlog.testing.capture_logs() as lines:
+            answers = await here.inbox.take_all(
+                [
+                    here.callback_of(said("open", "processing"), elsewhere),
+                    here.callback_of(said("ended", "succeeded"), elsewhere),
+                    here.callback_of(said("unmade", "submitted"), elsewhere),
+                    here.callback_of(said("b", "succeeded")),
+                ]
+            )
+        assert [answer.status for answer in answers] == [503, 200, 200, 200]
+        assert [line["event"] for line in lines if line["log_level"] == "error"] == ["callback could not be handled"]
+        assert await here.jobs() == {"a": "processing", "ended": "succeeded", "b": "succeeded"}
+        assert await here.store.read.hints(9) == ["unmade"]
+
+
+async def test_what_follows_from_callbacks_that_came_together_is_committed_together(tmp_path):
+    units = []
+    async with world(tmp_path, on_commit=lambda many, _seconds: units.append(many)) as here:
+        await here.signed(said("a", "processing"))
+        elsewhere = capability((await here.store.read.job("a")).id)
+        units.clear()
+        callbacks = [here.callback_of(said(f"t{number}", "succeeded"), elsewhere) for number in range(20)]
+        assert {answer.status for answer in await here.inbox.take_all(callbacks)} == {200}
+        assert units == [20, 20]
