@@ -135,7 +135,7 @@ class Store:
                 parts = await connection.run(begin)
                 deliveries, submissions = parts["deliveries"], parts["submissions"]
                 await connection.transact(lambda db: (deliveries.void_leases(db), submissions.void_leases(db)))
-                writer = Writer(connection, on_commit, parts["standing"])
+                writer = Writer(connection, parts["standing"], on_commit)
                 async with writer.running(), open_reader(directory / DATABASE) as reading:
                     yield cls(writer=writer, reader=Reader(reading, account=account), clock=clock, **parts)
 

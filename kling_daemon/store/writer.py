@@ -1,4 +1,4 @@
-"""The one writer: everything that waits while one commit runs goes into the next."""
+"""The one writer: what comes while one commit runs, or is arriving when it ends, goes into the next."""
 
 import asyncio
 import math
@@ -46,30 +46,20 @@ class Operation(Protocol[P_contra, R_co]):
         ...
 
 
-class Companion(Protocol):
-    """What goes along with every transaction, and hears what became of it before the next one begins."""
+class TransactionHook(Protocol):
+    """What adds to every transaction, and hears what became of it before the next one begins."""
 
     def before_commit(self, db: sqlite3.Connection) -> None:
         """Add what belongs into the transaction, now that all its units are applied."""
         ...
 
     def committed(self) -> None:
-        """Hear that it is on disk, and that whoever waited for its units has been told; must not raise."""
+        """Hear that it is on disk; must not raise."""
         ...
 
     def rolled_back(self) -> None:
         """Hear that nothing of it is left; must not raise."""
         ...
-
-
-class _Alone:
-    """The companion of a writer that has none."""
-
-    def before_commit(self, db: sqlite3.Connection) -> None: ...
-
-    def committed(self) -> None: ...
-
-    def rolled_back(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -90,11 +80,11 @@ class Writer:
     """
 
     def __init__(
-        self, connection: WriterConnection, on_commit: Callable[[int, float], None], companion: Companion | None = None
+        self, connection: WriterConnection, hook: TransactionHook, on_commit: Callable[[int, float], None]
     ) -> None:
         """Take the connection, and whom to tell of each commit: how many units, and how many seconds."""
         self._connection = connection
-        self._companion = companion or _Alone()
+        self._hook = hook
         self._on_commit = on_commit
         self._waiting: deque[_Batch] = deque()
         self._bell = asyncio.Event()
@@ -158,7 +148,7 @@ class Writer:
                 await self.step()
 
     async def _gather(self) -> None:
-        """Let what is arriving just now come along: a group of twice the size takes a fifth less for each unit."""
+        """Let what is arriving just now come along: the larger a group, the less each of its units takes."""
         quiet, size = 0, len(self._waiting)
         for _ in range(_LONGEST_GATHERING):
             if quiet == _QUIET:
@@ -168,7 +158,7 @@ class Writer:
             size = len(self._waiting)
 
     async def step(self) -> None:
-        """Commit one group of what waits."""
+        """Commit one group of what waits, which must be something."""
         group = [self._waiting.popleft()]
         units = len(group[0].payloads)
         while self._waiting and units + len(self._waiting[0].payloads) <= GROUP_LIMIT:
@@ -181,40 +171,43 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - whatever went wrong, every waiter must hear of it
             log.warning("group commit failed", units=units, error=f"{type(error).__name__}: {error}")
             outcomes = [[await self._write_alone(batch.operation, unit) for unit in batch.payloads] for batch in group]
+            _tell(group, outcomes)
         else:
-            self._failed_at = -math.inf
-            self._on_commit(units, time.monotonic() - began)
-        for batch, outcome in zip(group, outcomes, strict=True):
-            if not batch.outcomes.done():  # nobody asks any more where the waiter was cancelled
-                batch.outcomes.set_result(outcome)
-        self._companion.committed()
+            # Before the hook: whoever waits, such as Kling for its answer, comes before what may follow from it.
+            _tell(group, outcomes)
+            self._took(units, began)
 
     async def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run the work, and what goes along with it, in one transaction."""
 
         def accompanied(db: sqlite3.Connection) -> T:
             result = work(db)
-            self._companion.before_commit(db)
+            self._hook.before_commit(db)
             return result
 
         try:
             return await self._connection.transact(accompanied)
         except BaseException:
-            self._companion.rolled_back()
+            self._hook.rolled_back()
             raise
 
     async def _write_alone(self, operation: Operation[Any, Any], payload: Any) -> Any:
         """Commit one unit of a group that failed, and return what came of it."""
         began = time.monotonic()
         try:
-            (result,) = await self._transact(lambda db: operation(db, [payload]))
+            (result,) = await self._transact(lambda db: _results(operation, db, [payload]))
         except Exception as error:  # noqa: BLE001 - the caller gets it
             if isinstance(error, sqlite3.OperationalError):
                 self._failed_at = time.monotonic()
             return _explain(error)
-        self._on_commit(1, time.monotonic() - began)
-        self._companion.committed()
+        self._took(1, began)
         return result
+
+    def _took(self, units: int, began: float) -> None:
+        """Note that the database has taken a transaction, and let those know who follow it."""
+        self._failed_at = -math.inf
+        self._on_commit(units, time.monotonic() - began)
+        self._hook.committed()
 
 
 def _apply(db: sqlite3.Connection, group: Sequence[_Batch]) -> list[list[Any]]:
@@ -224,10 +217,24 @@ def _apply(db: sqlite3.Connection, group: Sequence[_Batch]) -> list[list[Any]]:
         by_operation.setdefault(batch.operation, []).append(batch)
     results: dict[_Batch, list[Any]] = {}
     for operation, batches in by_operation.items():
-        answers = iter(operation(db, [unit for batch in batches for unit in batch.payloads]))
+        answers = iter(_results(operation, db, [unit for batch in batches for unit in batch.payloads]))
         for batch in batches:
             results[batch] = list(islice(answers, len(batch.payloads)))
     return [results[batch] for batch in group]
+
+
+def _results(operation: Operation[P, R], db: sqlite3.Connection, units: Sequence[P]) -> Sequence[R]:
+    """Apply units; raises, so that nothing is committed, when their results would go to the wrong callers."""
+    results = operation(db, units)
+    if len(results) != len(units):
+        raise RuntimeError(f"{operation!r} returned {len(results)} results for {len(units)} units")
+    return results
+
+
+def _tell(group: Sequence[_Batch], outcomes: Sequence[list[Any]]) -> None:
+    for batch, outcome in zip(group, outcomes, strict=True):
+        if not batch.outcomes.done():  # nobody asks any more where the waiter was cancelled
+            batch.outcomes.set_result(outcome)
 
 
 def _explain(error: Exception) -> Exception:

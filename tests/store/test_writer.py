@@ -1,8 +1,11 @@
 import asyncio
+import itertools
+import math
 import sqlite3
 
 import pytest
-from fakes.stored_news import opened
+from fakes.stored_news import news, opened
+from fakes.troubled_database import full_disk
 
 from kling_daemon.store import StoreUnavailableError
 from kling_daemon.store.connection import open_writer
@@ -22,6 +25,26 @@ class Ledger:
         return [f"took {unit}" for unit in units]
 
 
+class Listener:
+    """A hook that adds nothing, and notes in one list what it hears, and whatever else a test appends."""
+
+    def __init__(self):
+        self.heard = []
+
+    def before_commit(self, _db):
+        self.heard.append("before commit")
+
+    def committed(self):
+        self.heard.append("committed")
+
+    def rolled_back(self):
+        self.heard.append("rolled back")
+
+
+def make_writer(connection, hook=None, on_commit=lambda _units, _seconds: None):
+    return Writer(connection, hook or Listener(), on_commit)
+
+
 @pytest.fixture
 async def connection(tmp_path):
     async with open_writer(tmp_path / "test.db") as connection:
@@ -35,7 +58,7 @@ async def entries(connection):
 
 async def test_everything_that_waits_while_a_commit_runs_goes_into_the_next(connection):
     commits, ledger = [], Ledger()
-    writer = Writer(connection, lambda units, _seconds: commits.append(units))
+    writer = make_writer(connection, on_commit=lambda units, _seconds: commits.append(units))
     async with writer.running():
         results = await asyncio.wait_for(writer.write_all(ledger, [str(number) for number in range(300)]), 10)
     assert results == [f"took {number}" for number in range(300)]
@@ -46,14 +69,14 @@ async def test_everything_that_waits_while_a_commit_runs_goes_into_the_next(conn
 
 async def test_a_group_has_a_limit(connection):
     ledger = Ledger()
-    writer = Writer(connection, lambda _units, _seconds: None)
+    writer = make_writer(connection)
     async with writer.running():
         await writer.write_all(ledger, [str(number) for number in range(GROUP_LIMIT + 10)])
     assert max(len(group) for group in ledger.groups) == GROUP_LIMIT
 
 
 async def test_a_unit_that_cannot_be_committed_fails_its_own_caller_alone(connection):
-    writer, ledger = Writer(connection, lambda _units, _seconds: None), Ledger()
+    writer, ledger = make_writer(connection), Ledger()
     async with writer.running():
         outcomes = await asyncio.wait_for(
             _each(writer, ledger, ["one", "two", "two", "three"]),
@@ -76,7 +99,7 @@ async def _each(writer, operation, payloads):
 
 
 async def test_cancelling_a_waiter_does_not_cancel_its_unit(connection):
-    writer, ledger = Writer(connection, lambda _units, _seconds: None), Ledger()
+    writer, ledger = make_writer(connection), Ledger()
     async with writer.running():
         async with asyncio.TaskGroup() as tasks:
             waiter = tasks.create_task(writer.write(ledger, "kept"))
@@ -90,7 +113,7 @@ async def _cancel(task):
 
 
 async def test_what_waits_when_the_writer_stops_is_committed_and_later_units_are_refused(connection):
-    writer, ledger = Writer(connection, lambda _units, _seconds: None), Ledger()
+    writer, ledger = make_writer(connection), Ledger()
     async with asyncio.TaskGroup() as tasks, writer.running():
         waiting = [tasks.create_task(writer.write(ledger, str(number))) for number in range(5)]
         await asyncio.sleep(0)
@@ -104,7 +127,7 @@ async def test_a_failing_operation_leaves_no_transaction_open(connection):
         db.execute("INSERT INTO ledger (entry) VALUES ('half')")
         raise ValueError("not today")
 
-    writer, ledger = Writer(connection, lambda _units, _seconds: None), Ledger()
+    writer, ledger = make_writer(connection), Ledger()
     async with writer.running():
         with pytest.raises(ValueError, match="not today"):
             await writer.write(broken, "x")
@@ -112,28 +135,126 @@ async def test_a_failing_operation_leaves_no_transaction_open(connection):
     assert await entries(connection) == ["next"]
 
 
+async def test_batches_of_one_operation_that_share_a_group_each_get_their_own_results(connection):
+    writer, one, other = make_writer(connection), Ledger(), Ledger()
+    async with asyncio.TaskGroup() as tasks:
+        written = [
+            tasks.create_task(writer.write_all(ledger, units))
+            for ledger, units in [(one, ["a", "b"]), (other, ["c"]), (one, ["d"]), (one, []), (one, ["e", "f"])]
+        ]
+        await asyncio.sleep(0)
+        await writer.step()
+    assert (one.groups, other.groups) == ([["a", "b", "d", "e", "f"]], [["c"]])
+    assert [task.result() for task in written] == [
+        ["took a", "took b"], ["took c"], ["took d"], [], ["took e", "took f"],
+    ]  # fmt: skip
+
+
+async def test_each_unit_s_outcome_is_a_result_or_a_failure_of_its_own(connection):
+    writer, ledger = make_writer(connection), Ledger()
+    async with writer.running():
+        one, again, other = await writer.write_each(ledger, ["one", "one", "other"])
+    assert (one, other) == ("took one", "took other")
+    assert isinstance(again, StoreUnavailableError)
+
+
+@pytest.mark.parametrize("shift", [[], ["one too many"]])
+async def test_an_operation_that_loses_count_of_its_results_commits_nothing(connection, shift):
+    def miscounting(db, units):
+        return [*Ledger()(db, units)[1:], *shift * 2]
+
+    writer = make_writer(connection)
+    async with writer.running():
+        with pytest.raises(RuntimeError, match="results for 1 units"):
+            await writer.write(miscounting, "one")
+    assert await entries(connection) == []
+
+
+async def test_who_waits_goes_on_before_what_the_hook_begins(connection):
+    happened = []
+
+    class Follower(Listener):
+        def committed(self):
+            asyncio.get_running_loop().call_soon(happened.append, "what follows")
+
+    async def wait():
+        await writer.write(Ledger(), "one")
+        happened.append("who waits")
+
+    writer = make_writer(connection, Follower())
+    async with writer.running():
+        await wait()
+        await writer.write(Ledger(), "two")
+    assert happened[:2] == ["who waits", "what follows"]
+
+
+async def test_the_hook_hears_of_each_unit_of_a_failed_group_before_the_next_one_begins(connection):
+    hook = Listener()
+    writer, ledger = make_writer(connection, hook, lambda units, _seconds: hook.heard.append(units)), Ledger()
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(writer.write_each(ledger, ["one", "one", "other"]))
+        await asyncio.sleep(0)
+        await writer.step()
+    assert hook.heard == [
+        "rolled back", "before commit", 1, "committed", "rolled back", "before commit", 1, "committed",
+    ]  # fmt: skip
+    assert waiting.done()
+
+
+async def test_what_is_arriving_when_a_large_group_has_been_committed_goes_into_one_group(connection):
+    writer, ledger = make_writer(connection), Ledger()
+    later = [f"later {number}" for number in range(10)]
+    async with writer.running(), asyncio.TaskGroup() as tasks:
+        await writer.write_all(ledger, [str(number) for number in range(10)])
+        for unit in later:
+            tasks.create_task(writer.write(ledger, unit))
+            await asyncio.sleep(0)  # one arrives in each turn of the loop
+    assert ledger.groups[1:] == [later]
+
+
+async def test_what_keeps_arriving_does_not_hold_back_a_commit(connection):
+    writer, ledger = make_writer(connection), Ledger()
+    async with writer.running(), asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+        await writer.write_all(ledger, [str(number) for number in range(10)])
+        first = tasks.create_task(writer.write(ledger, "first"))
+        numbers = itertools.count()
+        while not first.done():
+            tasks.create_task(writer.write(ledger, f"later {next(numbers)}"))
+            await asyncio.sleep(0)
+    assert len(ledger.groups[1]) < GROUP_LIMIT
+
+
 async def test_a_database_that_cannot_commit_is_an_obstacle_until_it_can_again(tmp_path):
     async with opened(tmp_path) as store:
-        connection = store._writer._connection
         assert store.obstacles() == ()
-        await connection.run(lambda: connection.raw.execute("PRAGMA query_only = ON"))
-        with pytest.raises(StoreUnavailableError, match="readonly"):
-            await store.drop_hints(["t1"])
+        with full_disk(tmp_path), pytest.raises(StoreUnavailableError, match="could not commit"):
+            await store.record(news())
         assert store.obstacles() == ("the database cannot commit",)
-        await connection.run(lambda: connection.raw.execute("PRAGMA query_only = OFF"))
-        await store.drop_hints(["t1"])
+        await store.record(news())
         assert store.obstacles() == ()
 
 
-async def test_every_commit_is_synced(tmp_path):
-    async with opened(tmp_path) as store:
-        connection = store._writer._connection
-        assert await connection.run(lambda: connection.raw.execute("PRAGMA synchronous").fetchone()) == (2,)
-        assert await connection.run(lambda: connection.raw.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+async def test_a_unit_that_is_committed_shows_that_the_database_can_although_another_was_refused(connection):
+    def refusing(db, units):
+        if "bad" in units:
+            raise sqlite3.OperationalError("no room for it")
+        return Ledger()(db, units)
+
+    writer = make_writer(connection)
+    async with writer.running():
+        await writer.write_each(refusing, ["good", "bad"])
+        assert writer.seconds_since_failure < math.inf
+        await writer.write_each(refusing, ["bad", "another good one"])
+        assert writer.seconds_since_failure == math.inf
+
+
+async def test_every_commit_is_synced(connection):
+    assert connection.raw.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 async def test_a_transaction_waits_for_another_program_that_writes_without_blocking_anybody(tmp_path, connection):
-    ledger, writer = Ledger(), Writer(connection, lambda _units, _seconds: None)
+    ledger, writer = Ledger(), make_writer(connection)
     other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     async with writer.running(), asyncio.TaskGroup() as tasks:
