@@ -1,7 +1,8 @@
 """Who is believed, and the only way in for news: nothing is told to anybody before it is committed."""
 
+from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback
 from kling_daemon.tracking.capabilities import Capabilities, load_capability_key
-from kling_daemon.tracking.inbox import UNHANDLED, Answer, Callback, Inbox
+from kling_daemon.tracking.inbox import Inbox
 from kling_daemon.tracking.kling_health import KlingHealth
 from kling_daemon.tracking.notice_board import NoticeBoard
 from kling_daemon.tracking.tracker import Tracker

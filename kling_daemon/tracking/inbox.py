@@ -1,86 +1,36 @@
 """Takes judged callbacks: reads, records and answers them, in the order that loses nothing."""
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from kling_daemon import __version__
 from kling_daemon.clock import Clock
-from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import JobState
-from kling_daemon.kling.bodies import UnreadableError, read_body
+from kling_daemon.kling.bodies import Flaw, UnreadableError, read_body
 from kling_daemon.kling.dialects import read_task, status_word
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import Effect, HintWeight, News, RawCallback, Recorded, Store, StoreUnavailableError
+from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback, Decided, Judged, Read, to_raw
 from kling_daemon.tracking.tracker import Tracker, results_of
 from kling_daemon.tracking.trust import Trust, Verdict, VerdictKind
 
-P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 
 log = structlog.get_logger(__name__)
 
 UNREADABLE = "unreadable"
 """The verdict under which a signed callback is kept that this version cannot read."""
 
-_UNKEPT_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
 _BATCH = 100
 _RETRY_AFTER = 5
 
-
-@fast_init
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callback:
-    """One request at the callback path, as it came."""
-
-    headers: Sequence[tuple[bytes, bytes]]
-    body: bytes = field(repr=False)
-    path: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the sender of a callback is told; never why."""
-
-    status: int
-    retry_after: int | None = None
-    """Seconds, for 503."""
-
-
 _OK, _ACCEPTED, _BAD_REQUEST = Answer(status=200), Answer(status=202), Answer(status=400)
-UNHANDLED = Answer(status=503, retry_after=30)
-"""Where our own code fails: a sender that is told so comes again, and nothing is lost."""
-
-
-@fast_init
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decided:
-    """What is to be recorded of a callback, and what is answered and counted once that is committed."""
-
-    news: News
-    answer: Answer
-    verdict: str
-    reason: str
-
-
-class _Judged(NamedTuple):
-    """A callback that is not refused."""
-
-    verdict: Verdict
-    raw: RawCallback
-
-
-class _Readable(NamedTuple):
-    """A callback that tells of a task."""
-
-    verdict: Verdict
-    raw: RawCallback
-    data: Any
-    report: Report
 
 
 class Counters(Protocol):
@@ -117,17 +67,13 @@ class Inbox:
     async def take_all(self, callbacks: Sequence[Callback]) -> list[Answer]:
         """Return the answers to callbacks that came at the same time, each as by itself; raises nothing.
 
-        Each step is taken for all of them before the next one: a processor that keeps doing the same does it a fifth
-        faster.
+        Each step is taken for all of them before the next one, which is quicker (docs/decisions/0012-gathering.md).
         """
-        now = self._clock.now()
-        judged = [self._guarded(self._judge, callback, now) for callback in callbacks]
-        read = [self._guarded(self._read, one) if isinstance(one, _Judged) else one for one in judged]
-        decided = [self._guarded(self._decide, one) if isinstance(one, _Readable) else one for one in read]
-        recorded = iter(await self._record_each([one.news for one in decided if isinstance(one, _Decided)]))
-        return [
-            self._guarded(self._conclude, one, next(recorded)) if isinstance(one, _Decided) else one for one in decided
-        ]
+        judged = _guarded_each(partial(self._judge, self._clock.now()), callbacks)
+        read = _guarded_each(self._read, judged)
+        decided = _guarded_each(self._decide, read)
+        outcomes = iter(await self._record_each([one.news for one in decided if isinstance(one, Decided)]))
+        return _guarded_each(lambda one: self._conclude(one, next(outcomes)), decided)
 
     async def read_again(self) -> int:
         """Read signed callbacks that earlier versions could not, and return how many made sense this time.
@@ -159,52 +105,50 @@ class Inbox:
                 outcomes[place] = outcome
         return outcomes
 
-    @staticmethod
-    def _guarded(step: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R | Answer:
-        """Take a step; a mistake of our own in one callback must not harm those that came with it."""
-        try:
-            return step(*arguments, **named)
-        except Exception:
-            log.exception("callback could not be handled")
-            return UNHANDLED
-
-    def _judge(self, callback: Callback, now: datetime) -> _Judged | Answer:
+    def _judge(self, now: datetime, callback: Callback) -> Judged | Answer:
         verdict = self._trust.judge(callback.headers, callback.body, callback.path, now)
         if verdict.kind is VerdictKind.MISDIRECTED:
             return self._refuse(404, verdict)
         if verdict.kind is VerdictKind.REFUSED:
             log.info("callback refused", reason=verdict.reason)
             return self._refuse(401, verdict)
-        return _Judged(verdict, _raw(verdict, callback.headers, callback.body, now))
+        return Judged(verdict=verdict, raw=to_raw(callback, verdict, now))
 
     def _refuse(self, status: int, verdict: Verdict) -> Answer:
         self._counters.callback(verdict.kind.value, verdict.reason)
         return Answer(status=status)
 
-    def _read(self, judged: _Judged) -> _Readable | _Decided | Answer:
-        verdict, raw = judged
+    @staticmethod
+    def _read(judged: Judged) -> Read:
+        data: Any = None
+        report: Report | Flaw
         try:
-            data = read_body(raw.body)
-            report = _read(data, raw)
+            data = read_body(judged.raw.body)
+            report = _report_of(data, judged.raw)
         except UnreadableError as error:
-            if verdict.secret is None:
-                self._counters.callback(UNREADABLE, error.flaw.value)
-                return _BAD_REQUEST
-            log.warning("signed callback cannot be read", flaw=error.flaw.value, size=len(raw.body))
-            news = News(callback=replace(raw, verdict=UNREADABLE), job_id=verdict.job_id)
-            return _Decided(news=news, answer=_BAD_REQUEST, verdict=UNREADABLE, reason=error.flaw.value)
-        return _Readable(verdict, raw, data, report)
+            report = error.flaw
+        return Read(verdict=judged.verdict, raw=judged.raw, data=data, report=report)
 
-    def _decide(self, readable: _Readable) -> _Decided:
-        verdict, raw, data, report = readable
+    def _decide(self, read: Read) -> Decided | Answer:
+        verdict, report = read.verdict, read.report
+        if isinstance(report, Flaw):
+            return self._decide_unreadable(verdict, read.raw, report)
         kind, answer = verdict.kind, _OK
         if kind is VerdictKind.WEIGHTLESS:
             news, answer = News(hint=HintWeight.NONE, hinted_task_id=report.task_id), _ACCEPTED
         else:
-            news = self._news(kind, report, raw, verdict.job_id)
+            news = self._news(kind, report, read.raw, verdict.job_id)
             if report.state is None and kind is VerdictKind.BELIEVED:
-                log.warning("unknown status word", word=status_word(data), task_id=report.task_id)
-        return _Decided(news=news, answer=answer, verdict=kind.value, reason=verdict.reason)
+                log.warning("unknown status word", word=status_word(read.data), task_id=report.task_id)
+        return Decided(news=news, answer=answer, verdict=kind.value, reason=verdict.reason)
+
+    def _decide_unreadable(self, verdict: Verdict, raw: RawCallback, flaw: Flaw) -> Decided | Answer:
+        if verdict.secret is None:
+            self._counters.callback(UNREADABLE, flaw.value)
+            return _BAD_REQUEST
+        log.warning("signed callback cannot be read", flaw=flaw.value, size=len(raw.body))
+        news = News(callback=replace(raw, verdict=UNREADABLE), job_id=verdict.job_id)
+        return Decided(news=news, answer=_BAD_REQUEST, verdict=UNREADABLE, reason=flaw.value)
 
     def _news(
         self, kind: VerdictKind, report: Report, raw: RawCallback, job_id: str | None, *, recount: bool = True
@@ -236,13 +180,13 @@ class Inbox:
 
     def _news_again(self, raw: RawCallback, job_id: str | None) -> News:
         try:
-            report = _read(read_body(raw.body), raw)
+            report = _report_of(read_body(raw.body), raw)
         except UnreadableError:
             return News(callback=raw, job_id=job_id, recount=False)
         kind = self._trust.signed_kind
         return self._news(kind, report, replace(raw, verdict=kind.value), job_id, recount=False)
 
-    def _conclude(self, decided: _Decided, outcome: Recorded | Exception) -> Answer:
+    def _conclude(self, decided: Decided, outcome: Recorded | Exception) -> Answer:
         match outcome:
             case Recorded():
                 self._counters.callback(decided.verdict, decided.reason)
@@ -256,20 +200,23 @@ class Inbox:
                 return UNHANDLED
 
 
-def _raw(verdict: Verdict, headers: Sequence[tuple[bytes, bytes]], body: bytes, now: datetime) -> RawCallback:
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers if header[0].lower() not in _UNKEPT_HEADERS])
-    if verdict.job_id is not None:
-        # Proxies hand the path on in headers of their own; what opens it for everybody must not be kept.
-        lines = re.sub(rb"(%b)\.[\w-]+" % verdict.job_id.encode(), rb"\1", lines)
-    return RawCallback(
-        webhook_id=verdict.webhook_id,
-        body=body,
-        headers=lines,
-        verdict=verdict.kind.value,
-        secret=verdict.secret,
-        received_at=now,
-    )
+def _guarded_each(step: Callable[[S], R | Answer], items: Iterable[S | Answer]) -> list[R | Answer]:
+    """Take a step for each callback that is not answered yet.
+
+    A mistake of our own in one callback must not harm those that came with it.
+    """
+    done: list[R | Answer] = []
+    for item in items:
+        if isinstance(item, Answer):
+            done.append(item)
+            continue
+        try:
+            done.append(step(item))
+        except Exception:
+            log.exception("callback could not be handled")
+            done.append(UNHANDLED)
+    return done
 
 
-def _read(data: Any, raw: RawCallback) -> Report:
+def _report_of(data: Any, raw: RawCallback) -> Report:
     return read_task(data, source=Source.CALLBACK, received_at=raw.received_at)

@@ -1,0 +1,89 @@
+"""A callback on its way from the wire to its answer: a value for each step that it has come through."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from kling_daemon.fast_init import fast_init
+from kling_daemon.kling.bodies import Flaw
+from kling_daemon.reports import Report
+from kling_daemon.store import News, RawCallback
+from kling_daemon.tracking.trust import Verdict
+
+_UNKEPT_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
+
+
+@fast_init
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """One request at the callback path, as it came."""
+
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes = field(repr=False)
+    path: str = field(repr=False)
+
+
+@fast_init
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A callback that is not refused."""
+
+    verdict: Verdict
+    raw: RawCallback
+
+
+@fast_init
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A callback whose body was looked into."""
+
+    verdict: Verdict
+    raw: RawCallback
+    data: Any = field(repr=False)
+    """The JSON of its body."""
+    report: Report | Flaw
+    """What it tells of a task, or why it tells nothing."""
+
+
+@fast_init
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the sender of a callback is told; never why."""
+
+    status: int
+    retry_after: int | None = None
+    """Seconds, for 503."""
+
+
+UNHANDLED = Answer(status=503, retry_after=30)
+"""Where our own code fails: a sender that is told so comes again, and nothing is lost."""
+
+
+@fast_init
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What is to be recorded of a callback, and what is answered and counted once that is committed."""
+
+    news: News
+    answer: Answer
+    verdict: str
+    reason: str
+
+
+def to_raw(callback: Callback, verdict: Verdict, received_at: datetime) -> RawCallback:
+    """Return what is kept of a callback: all of it but credentials and what its capability proves."""
+    kept = [b"%b: %b\r\n" % header for header in callback.headers if header[0].lower() not in _UNKEPT_HEADERS]
+    lines = b"".join(kept)
+    if verdict.job_id is not None:
+        # Proxies hand the path on in headers of their own; what opens it for everybody must not be kept.
+        lines = re.sub(rb"(%b)\.[\w-]+" % verdict.job_id.encode(), rb"\1", lines)
+    return RawCallback(
+        webhook_id=verdict.webhook_id,
+        body=callback.body,
+        headers=lines,
+        verdict=verdict.kind.value,
+        secret=verdict.secret,
+        received_at=received_at,
+    )
