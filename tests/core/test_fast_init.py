@@ -1,4 +1,7 @@
-from dataclasses import FrozenInstanceError, dataclass, field, replace
+import inspect
+import re
+from dataclasses import FrozenInstanceError, dataclass, field, make_dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -29,10 +32,31 @@ def test_missing_and_unknown_fields_are_refused(arguments):
         Point(**arguments)
 
 
-def test_a_class_whose_init_has_more_to_do_is_refused():
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class Bag:
-        things: list[int] = field(default_factory=list)
+AS_DEMANDED = {"frozen": True, "slots": True, "kw_only": True}
 
-    with pytest.raises(TypeError, match="more than to fill slots"):
-        fast_init(Bag)
+
+def test_what_the_init_takes_can_be_read_off_it():
+    slow = make_dataclass("Point", [("x", int), ("y", int, 7)], **AS_DEMANDED)
+    assert inspect.signature(Point) == inspect.signature(slow)
+
+
+@pytest.mark.parametrize(
+    ("of_field", "settings", "reason"),
+    [
+        ((), {"frozen": False}, "Odd is not frozen"),
+        ((), {"slots": False}, "Odd.x has no slot"),
+        ((), {"kw_only": False}, "Odd.x is not keyword-only"),
+        ((field(default_factory=list),), {}, "Odd.x is not simply given"),
+        ((field(init=False, default=0),), {}, "Odd.x is not simply given"),
+        ((), {"namespace": {"__post_init__": print}}, "Odd.__post_init__ would not be called"),
+    ],
+)
+def test_a_class_that_would_not_be_made_as_before_is_refused(of_field, settings, reason):
+    odd = make_dataclass("Odd", [("x", Any, *of_field)], **{**AS_DEMANDED, **settings})
+    with pytest.raises(TypeError, match=re.escape(reason)):
+        fast_init(odd)
+
+
+def test_what_is_no_dataclass_is_refused():
+    with pytest.raises(TypeError, match="dataclass"):
+        fast_init(object)
