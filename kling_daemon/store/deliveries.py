@@ -17,8 +17,9 @@ from kling_daemon.jobs import JobState
 from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
+from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.notices import NoticeDesk
-from kling_daemon.store.rows import compact, from_snapshot
+from kling_daemon.store.rows import from_snapshot
 from kling_daemon.store.statements import Statements
 
 
@@ -103,7 +104,7 @@ class DeliveryDesk:
     def settle(self, db: sqlite3.Connection, units: Sequence[Settled]) -> list[bool]:
         """Write down outcomes; False for one whose lease was no longer ours, of which nothing is written."""
         now = to_millis(self._clock.now())
-        named = compact([(unit.delivery.id, unit.delivery.attempt) for unit in units])
+        named = to_json_text([(unit.delivery.id, unit.delivery.attempt) for unit in units])
         ours = set(json.loads(db.execute(self._sql["ours"], (named, self._owner)).fetchone()[0]))
         answers, rows, attempts, notices = [], [], [], []
         for unit in units:
@@ -115,14 +116,14 @@ class DeliveryDesk:
             finished_at = None if settlement.state in OPEN_STATES else now
             rows.append((
                 delivery.id, delivery.attempt, settlement.state, settlement.attempt, to_millis(settlement.due_at),
-                settlement.error, optional(compact, settlement.result), finished_at,
+                settlement.error, optional(to_json_text, settlement.result), finished_at,
             ))  # fmt: skip
             started_at = to_millis(unit.started_at)
             attempts.append((delivery.id, delivery.attempt, unit.outcome, settlement.error, started_at, now))
             if unit.notice is not None:
                 notices.append(unit.notice)
         if rows:
-            db.execute(self._sql["settle"], (compact(rows),))
+            db.execute(self._sql["settle"], (to_json_text(rows),))
             self._save_attempts.run(db, attempts)
         self._notices.raise_(db, notices)
         return answers
@@ -145,7 +146,9 @@ class DeliveryDesk:
 
     def save_step(self, db: sqlite3.Connection, units: Sequence[tuple[int, str, Any]]) -> list[None]:
         """Keep small results of handlers, each given as delivery, name and JSON value."""
-        db.executemany(self._sql["save_step"], [(delivery, name, compact(value)) for delivery, name, value in units])
+        db.executemany(
+            self._sql["save_step"], [(delivery, name, to_json_text(value)) for delivery, name, value in units]
+        )
         return [None] * len(units)
 
     def _claim(self, db: sqlite3.Connection, claim: Claim) -> list[Delivery]:
@@ -155,14 +158,14 @@ class DeliveryDesk:
         now = self._clock.now()
         dependencies = self._fanout.dependencies_of(claim.handler)
         statement = self._claimable_after_others if dependencies else self._claimable
-        dependency_seqs = compact(list(dependencies.values()))
+        dependency_seqs = to_json_text(list(dependencies.values()))
         rows = db.execute(
             statement,
             {"handler": handler, "now": to_millis(now), "limit": claim.limit, "dependencies": dependency_seqs},
         ).fetchall()
         millis, until = to_millis(now), to_millis(now + claim.lease)
         if rows:
-            db.execute(self._sql["claim"], (self._owner, until, millis, compact([row[0] for row in rows])))
+            db.execute(self._sql["claim"], (self._owner, until, millis, to_json_text([row[0] for row in rows])))
         events = self._events(db, [row[1] for row in rows if row[1] is not None])
         return [
             Delivery(
@@ -181,7 +184,7 @@ class DeliveryDesk:
         """Return events by row number, from the cache where they are there."""
         events = {seq: event for seq in seqs if (event := self._cache.get(seq)) is not None}
         missing = [seq for seq in seqs if seq not in events]
-        rows = db.execute(self._sql["events"], (compact(missing),)) if missing else ()
+        rows = db.execute(self._sql["events"], (to_json_text(missing),)) if missing else ()
         for seq, event_id, event_type, previous, occurred_at, snapshot in rows:
             job = from_snapshot(snapshot)
             events[seq] = JobEvent(
@@ -209,7 +212,7 @@ class DeliveryDesk:
         self, db: sqlite3.Connection, event: int | None, notice: int | None, dependencies: Mapping[str, int]
     ) -> dict[str, Mapping[str, Any] | None]:
         names = {seq: name for name, seq in dependencies.items()}
-        rows = db.execute(self._sql["results"], (event, notice, compact(list(names)))).fetchall()
+        rows = db.execute(self._sql["results"], (event, notice, to_json_text(list(names)))).fetchall()
         return {
             names[handler]: json.loads(result)
             if state == "done" and result is not None

@@ -9,7 +9,7 @@ from datetime import datetime
 from kling_daemon.clock import to_millis
 from kling_daemon.events import NOTICE, JobEvent, Notice
 from kling_daemon.store.bulk import BulkInsert
-from kling_daemon.store.rows import compact
+from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.statements import Statements
 
@@ -69,8 +69,8 @@ class Fanout:
                 {
                     "seq": seq,
                     "name": registration.name,
-                    "events": compact(sorted(registration.events)),
-                    "depends_on": compact(list(registration.depends_on)),
+                    "events": to_json_text(sorted(registration.events)),
+                    "depends_on": to_json_text(list(registration.depends_on)),
                     "now": to_millis(now),
                 },
             )

@@ -53,7 +53,7 @@ class News:
     """Make a job of a task that is not known yet."""
     hint: HintWeight | None = None
     hinted_task_id: str | None = None
-    """For a hint without weight: the task id that it names."""
+    """The task id that a hint names; without a job that it is about, what Kling is asked about when there is time."""
 
 
 class Effect(StrEnum):

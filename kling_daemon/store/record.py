@@ -6,7 +6,6 @@ a job. State rules stand in the core alone; the unique indexes of the schema gua
 """
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,8 +22,9 @@ from kling_daemon.reports import Change, Report, Source, adopt, fold
 from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
+from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
-from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, compact, from_row, to_row, to_snapshot
+from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row, to_row, to_snapshot
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.statements import Statements
 
@@ -143,11 +143,11 @@ class Recorder:
                 external_ids.add(news.report.external_id)
         group = _Group(by_id={}, by_task={}, unanswered={})
         if tasks:
-            self._add(group, db.execute(self._sql["load_by_task"], (self._account, json.dumps(list(tasks)))))
+            self._add(group, db.execute(self._sql["load_by_task"], (self._account, to_json_text(list(tasks)))))
         if ids:
-            self._add(group, db.execute(self._sql["load_by_id"], (json.dumps(list(ids)),)))
+            self._add(group, db.execute(self._sql["load_by_id"], (to_json_text(list(ids)),)))
         if external_ids:
-            parameters = (self._account, json.dumps(list(external_ids)))
+            parameters = (self._account, to_json_text(list(external_ids)))
             self._add(group, db.execute(self._sql["load_by_external_id"], parameters))
         return group
 
@@ -260,16 +260,14 @@ class Recorder:
         named = group.by_id.get(news.job_id) if news.job_id is not None else None
         if named is None and news.hinted_task_id is not None:
             named = group.by_task.get(news.hinted_task_id)
+        if named is not None and named.job.state.is_terminal:
+            return Effect.UNCHANGED, named.job
         if named is not None and news.hint is HintWeight.JOB:
-            if named.job.state.is_terminal:
-                return Effect.UNCHANGED, named.job
             poll_at = now if named.job.task_id is not None else None
             group.keep(replace(named, prompted=True, poll_at=poll_at))
             return Effect.HINTED, named.job
         if news.hinted_task_id is None:
             return Effect.IGNORED, None
-        if named is not None and named.job.state.is_terminal:
-            return Effect.UNCHANGED, named.job
         group.hints.append((self._sequences.next("hints"), self._account, news.hinted_task_id, to_millis(now)))
         return Effect.HINTED, named.job if named else None
 
@@ -310,14 +308,16 @@ class Recorder:
     def _write(self, db: sqlite3.Connection, group: _Group, now: datetime) -> int:
         """Write the group's rows and return how many hints gave way."""
         if group.altered:
-            db.execute(self._sql["keep_snapshots"], (compact(list(group.altered)),))
+            # Before the jobs are saved: it copies what their rows still say.
+            db.execute(self._sql["keep_snapshots"], (to_json_text(list(group.altered)),))
         self._save_jobs.run(db, [to_row(stored) for stored in group.changed.values()])
+        # Before the reports: those of a callback that came before find no row of their number, and are not saved.
         self._save_callbacks.run(db, group.callbacks)
         self._save_reports.run(db, group.reports)
         self._save_events.run(db, group.events)
         self._save_hints.run(db, group.hints)
         if group.settled:
-            db.execute(self._sql["settle_submissions"], (compact(group.settled),))
+            db.execute(self._sql["settle_submissions"], (to_json_text(group.settled),))
         self._fanout.deliver(db, now, group.happened)
         for seq, _, event in group.happened:
             self._cache.put(seq, event)

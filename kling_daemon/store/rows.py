@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import to_json
-
 from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
 from kling_daemon.outputs import Charge, Output, OutputFile
+from kling_daemon.store.json_text import to_json_text
 
 JOB_COLUMNS = (
     "seq", "id", "account", "task_id", "external_id", "generation", "endpoint", "model", "state", "reason", "message",
@@ -41,11 +40,6 @@ class StoredJob:
     """When to ask Kling; None while there is nothing to ask."""
 
 
-def compact(value: Any) -> str:
-    """Return JSON without spaces."""
-    return to_json(value).decode()  # in a fifth of the time that `json` takes
-
-
 def to_row(stored: StoredJob) -> tuple[Any, ...]:
     """Return the values of a job's row, in the order of JOB_COLUMNS."""
     job = stored.job
@@ -62,9 +56,9 @@ def to_row(stored: StoredJob) -> tuple[Any, ...]:
         job.state.value,
         job.reason.value if job.reason else None,
         job.message,
-        compact([_output_to_list(output) for output in job.outputs]) if job.outputs else "[]",
-        compact([(charge.kind, charge.amount, charge.unit) for charge in job.cost]) if job.cost else "[]",
-        compact(dict(job.tags)) if job.tags else "{}",
+        to_json_text([_output_to_list(output) for output in job.outputs]) if job.outputs else "[]",
+        to_json_text([(charge.kind, charge.amount, charge.unit) for charge in job.cost]) if job.cost else "[]",
+        to_json_text(dict(job.tags)) if job.tags else "{}",
         job.origin.value,
         to_millis(job.created_at),
         optional(to_millis, job.submitted_at),
@@ -84,7 +78,7 @@ def to_row(stored: StoredJob) -> tuple[Any, ...]:
 
 def to_snapshot(row: Sequence[Any]) -> str:
     """Return a job's row as the JSON list that an event keeps: the job as it was then."""
-    return compact(row)
+    return to_json_text(row)
 
 
 def from_snapshot(text: str) -> Job:
