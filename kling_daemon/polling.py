@@ -1,10 +1,36 @@
 """When an open job is polled next: silence is noticed, and asking is never hurried."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kling_daemon.backoff import Backoff
+from kling_daemon.fast_init import fast_init
+from kling_daemon.jobs import Job
 from kling_daemon.reports import Source
+
+
+@fast_init
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """How a job is followed: what brings news of it, and when Kling is asked."""
+
+    callback_expected: bool
+    """Kling was given our callback URL for it, or has used it."""
+    prompted: bool = False
+    """A hint asked for the next poll, so that what it finds was not missed."""
+    polls: int = 0
+    """Polls since the last callback or submission."""
+    poll_at: datetime | None = None
+    """When to ask Kling; None while there is nothing to ask."""
+
+    @property
+    def is_left_to_callbacks(self) -> bool:
+        """Whether news should come by callback, so that a poll finds only what was missed."""
+        return self.callback_expected and not self.prompted
+
+    def prompted_now(self, job: Job, now: datetime) -> "Following":
+        """Return how the job is followed after a hint about it; what Kling has no task for yet is not asked about."""
+        return replace(self, prompted=True, poll_at=now if job.task_id is not None else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +57,35 @@ class PollPolicy:
             return now + self.fallback_after * (1 + jitter / 10)
         pause = Backoff(least=self.interval, longest=self.max_interval).pause(polls)
         return now + pause * (0.75 + jitter / 4)
+
+    def after_news(
+        self,
+        before: Following | None,
+        job: Job,
+        *,
+        source: Source,
+        polled_at: datetime | None,
+        now: datetime,
+        jitter: float,
+    ) -> Following:
+        """Return how a job is followed now that there is news of it.
+
+        before: how it was; None for a job that was not known. job: as it is now. polled_at: when Kling was asked,
+        because the job was due; None for any other news. jitter: as for `next_poll`.
+        """
+        prompted, polls, by = False, 0, source
+        if before is not None and before.prompted:
+            # A prompt that came after Kling was asked is not answered by this.
+            prompted = polled_at is None or before.poll_at is None or before.poll_at > polled_at
+        if polled_at is not None and (before is None or not before.prompted):
+            polls = before.polls + 1 if before is not None else 1
+        elif source is Source.POLL:
+            # Something came, if only a hint that Kling was then asked about: what follows is left to callbacks.
+            by = Source.CALLBACK
+        expected = source is Source.CALLBACK or before is None or before.callback_expected
+        if job.state.is_terminal or job.task_id is None:
+            return Following(callback_expected=expected, polls=polls)
+        if prompted:
+            return Following(callback_expected=expected, prompted=True, polls=polls, poll_at=now)
+        poll_at = self.next_poll(source=by, callback_expected=expected, polls=polls, now=now, jitter=jitter)
+        return Following(callback_expected=expected, polls=polls, poll_at=poll_at)

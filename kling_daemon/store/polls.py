@@ -2,20 +2,12 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 
 from kling_daemon.clock import Clock, optional, to_millis
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.statements import Statements
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unanswered:
-    """A poll after which nothing more is known about a job."""
-
-    stored: StoredJob
 
 
 class PollDesk:
@@ -29,19 +21,19 @@ class PollDesk:
         self._random = random
         self._sql = Statements("polls")
 
-    def unanswered(self, db: sqlite3.Connection, units: Sequence[Unanswered]) -> list[None]:
+    def unanswered(self, db: sqlite3.Connection, units: Sequence[StoredJob]) -> list[None]:
         """Set when jobs that Kling did not know are asked for again; one that was prompted meanwhile stays due."""
         now = self._clock.now()
-        for unit in units:
-            stored = unit.stored
+        for stored in units:
+            following = stored.following
             poll_at = self._policy.next_poll(
                 source=None,
-                callback_expected=stored.callback_expected,
-                polls=stored.polls + 1,
+                callback_expected=following.callback_expected,
+                polls=following.polls + 1,
                 now=now,
                 jitter=self._random.random(),
             )
-            asked = optional(to_millis, stored.poll_at)
+            asked = optional(to_millis, following.poll_at)
             db.execute(self._sql["unanswered"], (to_millis(poll_at), stored.job.id, asked))
         return [None] * len(units)
 

@@ -17,8 +17,8 @@ from kling_daemon import __version__
 from kling_daemon.clock import Clock, optional, to_millis
 from kling_daemon.events import JobEvent, events_of
 from kling_daemon.jobs import Job, JobState
-from kling_daemon.polling import PollPolicy
-from kling_daemon.reports import Change, Report, Source, adopt, fold
+from kling_daemon.polling import Following, PollPolicy
+from kling_daemon.reports import Change, Report, adopt, fold
 from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
@@ -114,14 +114,8 @@ class Recorder:
     def make(self, db: sqlite3.Connection, job: Job, *, callback_expected: bool, now: datetime) -> Recorded:
         """Store a job that we are about to submit, with its first event."""
         group = _Group(by_id={}, by_task={}, unanswered={})
-        stored = StoredJob(
-            seq=self._sequences.next("jobs"),
-            job=job,
-            callback_expected=callback_expected,
-            prompted=False,
-            polls=0,
-            poll_at=None,
-        )
+        following = Following(callback_expected=callback_expected)
+        stored = StoredJob(seq=self._sequences.next("jobs"), job=job, following=following)
         group.keep(stored)
         group.moves.append((stored, Change(job=job, previous_state=None, advanced=True, contradicted=False)))
         (events,) = self._emit(group, now)
@@ -186,11 +180,19 @@ class Recorder:
             seq = known.seq
             if news.polled_at is not None:
                 # Decided here and not when Kling was asked: a callback may have come meanwhile.
-                report = replace(report, callback_missed=known.callback_expected and not known.prompted)
+                report = replace(report, callback_missed=known.following.is_left_to_callbacks)
             change = fold(known.job, report)
             effect = _effect(known.job, change)
         callback = self._keep_callback(group, news, news.callback, seq) if news.callback is not None else None
-        after = self._follow(known, seq, change.job, report, polled_at=news.polled_at, now=now)
+        following = self._policy.after_news(
+            known.following if known is not None else None,
+            change.job,
+            source=report.source,
+            polled_at=news.polled_at,
+            now=now,
+            jitter=self._random.random(),
+        )
+        after = StoredJob(seq=seq, job=change.job, following=following)
         if change.advanced:
             group.moves.append((after, change))
         if change.advanced or after != known:
@@ -215,47 +217,6 @@ class Recorder:
         # A job keeps the task that it got first: a report about another task is none of its business.
         return ours if report.task_id is None or ours.job.task_id is None else None
 
-    def _follow(
-        self,
-        known: StoredJob | None,
-        seq: int,
-        job: Job,
-        report: Report,
-        *,
-        polled_at: datetime | None,
-        now: datetime,
-    ) -> StoredJob:
-        """Decide when to ask Kling next, now that there is news."""
-        expected = known.callback_expected if known is not None else True
-        prompted = known.prompted if known is not None else False
-        source = report.source
-        if prompted and known is not None and known.poll_at is not None and polled_at is not None:
-            # A prompt that came after Kling was asked is not answered by this.
-            prompted = known.poll_at > polled_at
-        if polled_at is None or (known is not None and known.prompted):
-            # Something came, if only a hint that Kling was then asked about: what follows is left to callbacks.
-            polls = 0
-            source = Source.CALLBACK if source is Source.POLL else source
-        else:
-            polls = known.polls + 1 if known is not None else 1
-        expected = expected or report.source is Source.CALLBACK
-        poll_at = None
-        if not job.state.is_terminal and job.task_id is not None:
-            poll_at = now if prompted else self._next_poll(source, expected=expected, polls=polls, now=now)
-        return StoredJob(
-            seq=seq,
-            job=job,
-            callback_expected=expected,
-            prompted=prompted and poll_at is not None,
-            polls=polls,
-            poll_at=poll_at,
-        )
-
-    def _next_poll(self, source: Source | None, *, expected: bool, polls: int, now: datetime) -> datetime:
-        return self._policy.next_poll(
-            source=source, callback_expected=expected, polls=polls, now=now, jitter=self._random.random()
-        )
-
     def _hint(self, group: _Group, news: News, now: datetime) -> tuple[Effect, Job | None]:
         named = group.by_id.get(news.job_id) if news.job_id is not None else None
         if named is None and news.hinted_task_id is not None:
@@ -263,8 +224,7 @@ class Recorder:
         if named is not None and named.job.state.is_terminal:
             return Effect.UNCHANGED, named.job
         if named is not None and news.hint is HintWeight.JOB:
-            poll_at = now if named.job.task_id is not None else None
-            group.keep(replace(named, prompted=True, poll_at=poll_at))
+            group.keep(replace(named, following=named.following.prompted_now(named.job, now)))
             return Effect.HINTED, named.job
         if news.hinted_task_id is None:
             return Effect.IGNORED, None

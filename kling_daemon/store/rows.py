@@ -3,13 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
 from kling_daemon.outputs import Charge, Output, OutputFile
+from kling_daemon.polling import Following
 from kling_daemon.store.json_text import to_json_text
 
 JOB_COLUMNS = (
@@ -20,29 +20,23 @@ JOB_COLUMNS = (
 )  # fmt: skip
 """The columns of `jobs`, in the order in which rows are read and written here, and in which snapshots list them."""
 
-_FOLLOWING = JOB_COLUMNS.index("callback_expected")  # from here on they are no part of the job itself
+_FOLLOWING = JOB_COLUMNS.index("callback_expected")
+"""Where the columns of the job itself end, and those of its following begin."""
 
 
 @fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredJob:
-    """A job with what the store notes about following it."""
+    """A job with its row number and how it is followed."""
 
     seq: int
     job: Job
-    callback_expected: bool
-    """Kling was given our callback URL for it, or has used it."""
-    prompted: bool
-    """A hint asked for the next poll, so that what it finds was not missed."""
-    polls: int
-    """Polls since the last callback or submission."""
-    poll_at: datetime | None
-    """When to ask Kling; None while there is nothing to ask."""
+    following: Following
 
 
 def to_row(stored: StoredJob) -> tuple[Any, ...]:
     """Return the values of a job's row, in the order of JOB_COLUMNS."""
-    job = stored.job
+    job, following = stored.job, stored.following
     stamps = job.stamps
     return (
         stored.seq,
@@ -69,10 +63,10 @@ def to_row(stored: StoredJob) -> tuple[Any, ...]:
         optional(to_millis, stamps.outputs),
         optional(to_millis, stamps.cost),
         optional(to_millis, stamps.verdict),
-        int(stored.callback_expected),
-        int(stored.prompted),
-        stored.polls,
-        optional(to_millis, stored.poll_at),
+        int(following.callback_expected),
+        int(following.prompted),
+        following.polls,
+        optional(to_millis, following.poll_at),
     )
 
 
@@ -96,10 +90,12 @@ def from_row(row: Sequence[Any]) -> StoredJob:
     return StoredJob(
         seq=row[0],
         job=_job(row),
-        callback_expected=bool(callback_expected),
-        prompted=bool(prompted),
-        polls=polls,
-        poll_at=optional(from_millis, poll_at),
+        following=Following(
+            callback_expected=bool(callback_expected),
+            prompted=bool(prompted),
+            polls=polls,
+            poll_at=optional(from_millis, poll_at),
+        ),
     )
 
 

@@ -23,7 +23,7 @@ from kling_daemon.store.lock import exclusive
 from kling_daemon.store.migrate import migrate
 from kling_daemon.store.news import News, Recorded
 from kling_daemon.store.notices import NoticeDesk
-from kling_daemon.store.polls import PollDesk, Unanswered
+from kling_daemon.store.polls import PollDesk
 from kling_daemon.store.reader import Reader
 from kling_daemon.store.record import HINT_LIMIT, Recorder
 from kling_daemon.store.rows import StoredJob
@@ -233,7 +233,7 @@ class Store:
 
     async def poll_unanswered(self, jobs: Sequence[StoredJob]) -> None:
         """Note that Kling did not know these jobs when asked."""
-        await self._writer.write_all(self._polls.unanswered, [Unanswered(stored=stored) for stored in jobs])
+        await self._writer.write_all(self._polls.unanswered, jobs)
 
     async def drop_hints(self, task_ids: Sequence[str]) -> None:
         """Forget hints that have been followed."""

@@ -6,12 +6,16 @@ from hypothesis import strategies as st
 from strategies.kling_news import EPOCH
 
 from kling_daemon.durations import LONGEST
-from kling_daemon.polling import PollPolicy
+from kling_daemon.jobs import JobState
+from kling_daemon.polling import Following, PollPolicy
 from kling_daemon.reports import Source
+from kling_daemon.testing import make_job
 
 POLICY = PollPolicy()
 durations = st.timedeltas(min_value=timedelta(milliseconds=1), max_value=LONGEST)
 jitters = st.floats(0, 1)
+OPEN = make_job(state=JobState.PROCESSING)
+A_MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("source", [Source.CALLBACK, Source.SUBMISSION])
@@ -41,3 +45,47 @@ def test_however_often_a_job_was_asked_for_there_is_a_next_time(interval, max_in
     policy = PollPolicy(interval=interval, max_interval=max_interval)
     due = policy.next_poll(source=None, callback_expected=True, polls=polls, now=EPOCH, jitter=jitter)
     assert timedelta(0) <= due - EPOCH <= max_interval
+
+
+def after_news(before, source, *, job=OPEN, polled_at=None):
+    return POLICY.after_news(before, job, source=source, polled_at=polled_at, now=EPOCH, jitter=0)
+
+
+def test_a_callback_shows_that_callbacks_come_and_forgets_the_polls():
+    before = Following(callback_expected=False, polls=5, poll_at=EPOCH)
+    assert after_news(before, Source.CALLBACK) == Following(
+        callback_expected=True, poll_at=EPOCH + POLICY.fallback_after
+    )
+
+
+def test_a_poll_that_was_due_is_counted():
+    before = Following(callback_expected=True, polls=1, poll_at=EPOCH - A_MINUTE)
+    after = after_news(before, Source.POLL, polled_at=EPOCH)
+    assert after.polls == 2
+    assert EPOCH < after.poll_at < EPOCH + POLICY.fallback_after
+
+
+def test_a_poll_that_a_hint_asked_for_counts_as_something_that_came():
+    before = Following(callback_expected=True, polls=3, poll_at=EPOCH - A_MINUTE).prompted_now(OPEN, EPOCH - A_MINUTE)
+    after = after_news(before, Source.POLL, polled_at=EPOCH)
+    assert after == Following(callback_expected=True, poll_at=EPOCH + POLICY.fallback_after)
+
+
+@pytest.mark.parametrize("polled_at", [None, EPOCH - A_MINUTE])
+def test_a_hint_is_answered_only_by_asking_after_it_came(polled_at):
+    before = Following(callback_expected=True).prompted_now(OPEN, EPOCH)
+    after = after_news(before, Source.POLL, polled_at=polled_at)
+    assert (after.prompted, after.poll_at) == (True, EPOCH)
+
+
+@pytest.mark.parametrize("before", [None, Following(callback_expected=True, prompted=True, polls=2, poll_at=EPOCH)])
+@pytest.mark.parametrize("job", [make_job(state=JobState.SUCCEEDED), make_job(state=JobState.QUEUED, task_id=None)])
+def test_a_job_that_has_ended_or_has_no_task_yet_is_not_asked_for(before, job):
+    after = after_news(before, Source.CALLBACK, job=job)
+    assert (after.prompted, after.poll_at) == (False, None)
+
+
+def test_what_a_poll_finds_was_missed_only_where_callbacks_come_and_no_hint_did():
+    assert Following(callback_expected=True).is_left_to_callbacks
+    assert not Following(callback_expected=False).is_left_to_callbacks
+    assert not Following(callback_expected=True).prompted_now(OPEN, EPOCH).is_left_to_callbacks

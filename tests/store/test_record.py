@@ -170,7 +170,7 @@ async def test_a_hint_with_a_job_has_it_polled_at_once_and_what_is_found_was_not
         hinted = await store.record(News(hint=HintWeight.JOB, job_id=job.id))
         assert hinted.effect is Effect.HINTED
         (due,) = await store.read.due_polls(START, 10)
-        assert due.prompted
+        assert due.following.prompted
 
 
 async def test_a_hint_about_a_job_that_has_ended_asks_for_nothing(tmp_path):
