@@ -1,6 +1,7 @@
 """The composition root: which parts a running daemon is made of, and in which order they start and stop."""
 
 from kling_daemon.app.daemon import Addresses, run_daemon
+from kling_daemon.app.garbage import rare_collections
 from kling_daemon.app.secrets import problems_with_secrets
 
-__all__ = ["Addresses", "problems_with_secrets", "run_daemon"]
+__all__ = ["Addresses", "problems_with_secrets", "rare_collections", "run_daemon"]

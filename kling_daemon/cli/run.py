@@ -7,9 +7,6 @@ import click
 from kling_daemon.cli.exit_codes import FAILED, ConfigurationExit
 from kling_daemon.cli.where import Where, config_option, pass_where
 
-GARBAGE_THRESHOLD = 10_000
-"""How many values more may be made than freed until the garbage collector looks for cycles among the young ones."""
-
 if TYPE_CHECKING:
     from kling_daemon.cli.checking import Checked
     from kling_daemon.config import Settings
@@ -42,14 +39,13 @@ def run(where: Where) -> None:
 def _run(settings: "Settings", checked: "Checked") -> list[str]:
     """Run until the stop; return what kept the daemon from starting, if anything did."""
     import asyncio
-    import gc
     import io
     import sys
 
     import structlog
 
     from kling_daemon.api import TokenError
-    from kling_daemon.app import run_daemon
+    from kling_daemon.app import rare_collections, run_daemon
     from kling_daemon.listening import ListenError
     from kling_daemon.store import StoreError
     from kling_daemon.telemetry import configure_logging
@@ -61,12 +57,11 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
     for plugin in checked.discovery.broken():
         log.warning("broken plugin", plugin=plugin.name, distribution=plugin.distribution, reason=plugin.problem)
     obstacles: list[str] = []
-    # Commit groups make thousands of values that live for milliseconds and in no cycle: the collector need not look at
-    # each of them, nor again and again at what a start has made and what stays to the end.
-    gc.set_threshold(GARBAGE_THRESHOLD)
     try:
-        running = run_daemon(settings, checked.handlers, checked.discovery.plugins, ready=lambda _: gc.freeze())
-        asyncio.run(running)
+        with rare_collections() as start_is_over:
+            asyncio.run(
+                run_daemon(settings, checked.handlers, checked.discovery.plugins, ready=lambda _: start_is_over())
+            )
     except* (StoreError, TokenError, ListenError) as group:  # a group, where it happened inside a task group
         obstacles += [str(error) for error in _leaves(group)]
     return obstacles

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -12,8 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from kling_daemon.app import Addresses, run_daemon
-from kling_daemon.cli.run import GARBAGE_THRESHOLD
+from kling_daemon.app import rare_collections, run_daemon
 from kling_daemon.config import load
 from kling_daemon.contexts import DeliveryContext, HandlerContext
 from kling_daemon.deliveries import RetryPolicy
@@ -67,15 +65,15 @@ def main() -> None:
     configure_logging(settings.log.format, settings.log.level)
     recorder = Recorder()
     handlers = [recorder.handler("first"), recorder.handler("second")]
-    gc.set_threshold(GARBAGE_THRESHOLD)  # as `kling-daemon run` does
-    asyncio.run(run_daemon(settings, handlers, [], ready=_tell))
+
+    def ready(_: object) -> None:
+        start_is_over()
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+
+    with rare_collections() as start_is_over:  # as `kling-daemon run` does
+        asyncio.run(run_daemon(settings, handlers, [], ready=ready))
     options.calls.write_text(json.dumps(recorder.called))
-
-
-def _tell(_addresses: Addresses) -> None:
-    gc.freeze()  # as `kling-daemon run` does
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
