@@ -28,7 +28,7 @@ class DeliveryState(StrEnum):
 
 OPEN_STATES = (DeliveryState.PENDING, DeliveryState.RUNNING)
 
-SUSPICIOUS = 2
+LOSSES_OF_A_SUSPECT = 2
 """How many losses make a delivery a suspect. The SQL of the store says it too, since its index must."""
 
 
@@ -52,15 +52,10 @@ class Delivery:
     def is_suspect(self) -> bool:
         """Whether it may be what ends the daemon; of all handlers' suspects one at a time is tried.
 
-        Of two deliveries that run at each of the daemon's ends both are suspects after the second, and never run
-        together again: **no two deliveries are lost together more than twice**, whatever the timing. So each delivery
-        that ends the daemon whenever it is tried costs another two attempts at most.
-
-        That takes a memory which no other outcome wipes out: one that is interrupted, fails or is postponed now and
-        then may still be what ends the daemon the next time. The price is that a suspect whose handler is slow delays
-        other suspects, those of other handlers too. All else goes on beside it.
+        So no two deliveries are lost together more than twice, as long as no other outcome sets the losses back: the
+        eighth decision (docs/decisions) says why.
         """
-        return self.losses >= SUSPICIOUS
+        return self.losses >= LOSSES_OF_A_SUSPECT
 
     @property
     def idempotency_key(self) -> str:
@@ -147,7 +142,7 @@ def due_after_loss(losses: int, *, backoff: Backoff, now: datetime, jitter: floa
     At once after the first loss, which is hardly its fault. From the second on, as a suspect, it backs off: what ends
     the process itself must not do so all the time.
     """
-    return now if losses < SUSPICIOUS else now + backoff.pause(losses - 1, jitter)
+    return now if losses < LOSSES_OF_A_SUSPECT else now + backoff.pause(losses - 1, jitter)
 
 
 def settle(
