@@ -119,7 +119,7 @@ def _add_files(
     """
     for key, value in entry.items():
         if isinstance(value, str):
-            if value.startswith(_SCHEMES) and (key in _ROLES or "url" in key.lower()) and _is_fetchable(value):
+            if (key in _ROLES or "url" in key.lower()) and _is_fetchable(value):
                 own = _ROLES.get(key) or _role_of(key, type_)
                 if role is not None and own == MAIN:
                     own = role
@@ -146,8 +146,8 @@ def _sane_role(role: Any) -> str | None:
 
 
 def _is_fetchable(url: str) -> bool:
-    """True for what begins like a URL and is one: of sane length, with a host, without spaces or control characters."""
-    if len(url) > _MAX_URL:
+    """True for an HTTP URL of sane length, with a host, without spaces or control characters."""
+    if not url.startswith(_SCHEMES) or len(url) > _MAX_URL:
         return False
     host = url[url.index("/") + 2 :]
     return bool(host) and host[0] not in "/?#:@" and url.isprintable() and " " not in url
