@@ -1,5 +1,6 @@
 """When an open job is polled next: silence is noticed, and asking is never hurried."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -66,12 +67,13 @@ class PollPolicy:
         source: Source,
         polled_at: datetime | None,
         now: datetime,
-        jitter: float,
+        random: Callable[[], float],
     ) -> Following:
         """Return how a job is followed now that there is news of it.
 
         before: how it was; None for a job that was not known. job: as it is now. polled_at: when Kling was asked,
-        because the job was due; None for any other news. jitter: as for `next_poll`.
+        because the job was due; None for any other news. random: asked for the jitter of
+        a next poll, where there is one.
         """
         prompted, polls, by = False, 0, source
         if before is not None and before.prompted:
@@ -87,5 +89,5 @@ class PollPolicy:
             return Following(callback_expected=expected, polls=polls)
         if prompted:
             return Following(callback_expected=expected, prompted=True, polls=polls, poll_at=now)
-        poll_at = self.next_poll(source=by, callback_expected=expected, polls=polls, now=now, jitter=jitter)
+        poll_at = self.next_poll(source=by, callback_expected=expected, polls=polls, now=now, jitter=random())
         return Following(callback_expected=expected, polls=polls, poll_at=poll_at)

@@ -190,7 +190,7 @@ class Recorder:
             source=report.source,
             polled_at=news.polled_at,
             now=now,
-            jitter=self._random.random(),
+            random=self._random.random,
         )
         after = StoredJob(seq=seq, job=change.job, following=following)
         if change.advanced:

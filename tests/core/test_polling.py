@@ -48,7 +48,7 @@ def test_however_often_a_job_was_asked_for_there_is_a_next_time(interval, max_in
 
 
 def after_news(before, source, *, job=OPEN, polled_at=None):
-    return POLICY.after_news(before, job, source=source, polled_at=polled_at, now=EPOCH, jitter=0)
+    return POLICY.after_news(before, job, source=source, polled_at=polled_at, now=EPOCH, random=lambda: 0)
 
 
 def test_a_callback_shows_that_callbacks_come_and_forgets_the_polls():
