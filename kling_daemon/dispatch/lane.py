@@ -7,8 +7,8 @@ backing off.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
@@ -59,7 +59,7 @@ class Lane:
         idle: timedelta = IDLE,
     ) -> None:
         """Take the handler with what is shared by all lanes; `stopping` is set when nothing more may be claimed."""
-        self.handler = handler
+        self._handler = handler
         self._context = context
         self._store = store
         self._bus = bus
@@ -90,26 +90,32 @@ class Lane:
     async def run(self, *, stop_timeout: timedelta) -> None:
         """Deliver until it is time to stop, then let attempts finish for so long and cut off the rest."""
         async with asyncio.TaskGroup() as tasks:
-            claim = StandingClaim(
-                handler=self.handler.name,
-                lease=self._lease,
-                room=self._room,
-                take=partial(self._take, tasks),
-                withdraw=self._look_if_stopping,
-                pass_over=self._pass_over,
-            )
-            with self._store.standing(claim):
+            with self.standing(tasks) as claim:
                 try:
-                    with self._bus.bell(self.handler.events, self._hear):
+                    with self._bus.bell(self._handler.events, self._hear):
                         await self._deliver(tasks, claim)
                     await self._wind_up(claim, stop_timeout.total_seconds())
                 finally:
                     # Only a cancellation leaves any: then, too, it is we who cut them off.
                     self._interrupt()
 
+    @contextmanager
+    def standing(self, tasks: asyncio.TaskGroup) -> Iterator[StandingClaim]:
+        """Have deliveries begin among the tasks in the transaction that makes them, as long as the context lasts."""
+        claim = StandingClaim(
+            handler=self._handler.name,
+            lease=self._lease,
+            room=self._room,
+            take=partial(self._take, tasks),
+            withdraw=self._look_if_stopping,
+            pass_over=self._pass_over,
+        )
+        with self._store.standing(claim):
+            yield claim
+
     async def step(self, tasks: asyncio.TaskGroup, claim: StandingClaim) -> float:
         """Start what is due and has a place; return after how many seconds to look again unless the bell rings."""
-        places = self.handler.concurrency - len(self._running) - claim.promised
+        places = self._handler.concurrency - len(self._running) - claim.promised
         if self._keeper.invoke is None or places <= 0:
             return self._idle
         room = self._pace.room(places)
@@ -117,7 +123,7 @@ class Lane:
             return self._pace.pause
         self._claiming = True
         try:
-            deliveries = await self._store.claim(self.handler.name, limit=room, lease=self._lease)
+            deliveries = await self._store.claim(self._handler.name, limit=room, lease=self._lease)
         finally:
             self._claiming = False
         for _ in deliveries:
@@ -125,7 +131,7 @@ class Lane:
         self._begin(tasks, deliveries)
         if len(deliveries) == room:
             return 0
-        due_at = await self._store.next_delivery_due(self.handler.name)
+        due_at = await self._store.next_delivery_due(self._handler.name)
         if due_at is None:
             return self._idle
         return min(self._idle, max(0.0, (due_at - self._clock.now()).total_seconds()))
@@ -138,9 +144,10 @@ class Lane:
 
     def _room(self) -> int:
         """Return how many deliveries may begin without being claimed: none where that would exceed any limit."""
-        if self._claiming or self._keeper.invoke is None or self.handler.rate is not None or self._stopping.is_set():
+        if self._claiming or self._keeper.invoke is None or self._handler.rate is not None or self._stopping.is_set():
             return 0
-        return self.handler.concurrency - len(self._running)
+        # What is promised need not be taken off, as `step` must: nothing is, whenever the store asks.
+        return self._handler.concurrency - len(self._running)
 
     def _pass_over(self) -> None:
         self._passed_over = True
@@ -160,7 +167,7 @@ class Lane:
             self._running[delivery.id] = attempt
             if self._stopping.is_set():
                 attempt.interrupt()
-            tasks.create_task(self._try(attempt), name=f"{self.handler.name}: delivery {delivery.id}")
+            tasks.create_task(self._try(attempt), name=f"{self._handler.name}: delivery {delivery.id}")
 
     async def _deliver(self, tasks: asyncio.TaskGroup, claim: StandingClaim) -> None:
         stumbles = 0
@@ -207,7 +214,7 @@ class Lane:
         """Call the handler and settle what comes of it; its place is free as soon as the handler has returned."""
         delivery, clock = attempt.delivery, self._clock
         started_at, began = clock.now(), clock.monotonic()
-        if delivery.attempt > self.handler.policy.max_attempts:
+        if delivery.attempt > self._handler.policy.max_attempts:
             outcome: Outcome = Exhausted()
         elif (invoke := self._keeper.invoke) is not None:
             outcome = await attempt.run(invoke, self._delivery_context(attempt))
@@ -215,7 +222,7 @@ class Lane:
             outcome = Interrupted()
         if self._running.pop(delivery.id, None) is None:
             return  # given back over its head
-        if len(self._running) == self.handler.concurrency - 1:
+        if len(self._running) == self._handler.concurrency - 1:
             self._bell.set()
         await self._settler.settle(delivery, outcome, started_at=started_at, took=clock.monotonic() - began)
         # Later events of this job were held back by this delivery until now.
@@ -224,7 +231,7 @@ class Lane:
     def _delivery_context(self, attempt: Attempt) -> DeliveryContext:
         delivery = attempt.delivery
         return DeliveryContext(
-            name=self.handler.name,
+            name=self._handler.name,
             log=AttemptLog(self._context.log, delivery),
             data_dir=self._context.data_dir,
             http=self._context.http,

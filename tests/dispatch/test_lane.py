@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import structlog
-from fakes.dispatching import COMPLETED, PATIENCE, Witness, configured, hanging, no_submit, raising, world
+from fakes.dispatching import COMPLETED, Witness, configured, hanging, no_submit, raising, world
 from fakes.silent_bus import SilentBus
 
 from kling_daemon.deliveries import RetryPolicy
@@ -43,28 +43,6 @@ async def test_with_every_ring_dropped_everything_is_delivered_all_the_same(tmp_
                 await here.report(*range(30), state=state)
             await here.until_done("w", 90)
     assert all(witness.types_of(number)[-1] == "job.completed" for number in range(30))
-
-
-async def test_an_idle_handler_is_called_without_a_commit_of_its_own(tmp_path):
-    happened = []
-    numbers = itertools.count(step=2)
-
-    async def behave(_item, _context):
-        happened.append("called")
-
-    def right_after_the_report():
-        return (2, "called") in itertools.pairwise(happened)
-
-    handler = configured("w", Witness(behave).open, events=COMPLETED)
-    async with (
-        world(tmp_path, on_commit=lambda units, _seconds: happened.append(units)) as here,
-        here.dispatcher([handler]).running(),
-        asyncio.timeout(PATIENCE),
-    ):
-        while not right_after_the_report():  # now and then the lane is not at rest when the report comes
-            number = next(numbers)
-            await here.report(number, number + 1)
-            await here.until_done("w", number + 2)
 
 
 async def test_no_more_run_at_once_than_the_handler_may_be_given(tmp_path):
