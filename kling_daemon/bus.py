@@ -1,7 +1,8 @@
 """The doorbell: tells whoever listens, in memory, that something was committed.
 
-It is rung after the commit and never carries the news itself to anybody who must not miss it: lanes claim from the
-store when it rings, and look there from time to time anyway. Lose every ring and the daemon is slower, not wrong.
+It is rung after the commit and never carries the news itself to anybody who must not miss it: lanes are given their
+deliveries by the store, claim there what they were not given when it rings, and look there from time to time anyway.
+Lose every ring and the daemon is slower, not wrong.
 """
 
 import asyncio

@@ -67,7 +67,8 @@ class Inbox:
     async def take_all(self, callbacks: Sequence[Callback]) -> list[Answer]:
         """Return the answers to callbacks that came at the same time, each as by itself; raises nothing.
 
-        Each step is taken for all of them before the next one, which is quicker (docs/decisions/0012-gathering.md).
+        Each step is taken for all of them before the next one, which is quicker: the twelfth decision (docs/decisions)
+        says by how much.
         """
         judged = _guarded_each(partial(self._judge, self._clock.now()), callbacks)
         read = _guarded_each(self._read, judged)
