@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +23,8 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **given: Any) -> Any:
         """Run the verb; says so, and ends with 74, if what it prints cannot be written, as to a full disk."""
+        if sys.stdout is None:  # closed by whoever started us, who then wants no output
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open to the end
         try:
             try:
                 return super().main(*args, **given)

@@ -40,6 +40,7 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
     """Run until the stop; return what kept the daemon from starting, if anything did."""
     import asyncio
     import io
+    import os
     import sys
 
     import structlog
@@ -64,6 +65,10 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
             )
     except* (StoreError, TokenError, ListenError) as group:  # a group, where it happened inside a task group
         obstacles += [str(error) for error in _leaves(group)]
+    except* SystemExit:
+        log.critical("a plugin has called sys.exit: the daemon ends, and loses nothing", exc_info=True)
+        # Not in order: whatever was cut off in the middle might keep the interpreter from ending.
+        os._exit(FAILED)
     return obstacles
 
 

@@ -118,4 +118,9 @@ def _with_token(url: str, directory: Path, environ: Mapping[str, str]) -> Target
 
 
 def _from_environment(environ: Mapping[str, str]) -> str | None:
-    return environ.get(TOKEN_VARIABLE, "").strip() or None
+    token = environ.get(TOKEN_VARIABLE, "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise AddressError(
+            f"{TOKEN_VARIABLE} holds characters that no token has; is it the right variable, or two lines?"
+        )
+    return token or None

@@ -48,11 +48,20 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _a_second(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=1):
+        raise ValueError("must be at least 1s: in less time nothing ends in order")
+    return value
+
+
 Duration = Annotated[timedelta, pydantic.BeforeValidator(read_duration)]
 """A span of time, nothing included."""
 
 PositiveDuration = Annotated[Duration, pydantic.AfterValidator(_positive)]
 """A span of time that is longer than nothing."""
+
+StopDuration = Annotated[Duration, pydantic.AfterValidator(_a_second)]
+"""A span of time in which things can be ended."""
 
 Size = Annotated[int, pydantic.BeforeValidator(parse_size), pydantic.Field(gt=0)]
 """A number of bytes, at least one."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from kling_daemon.config.addresses import Tcp, TcpAddress, TcpOrUnix
-from kling_daemon.config.quantities import Duration, PositiveDuration, Size
+from kling_daemon.config.quantities import Duration, PositiveDuration, Size, StopDuration
 from kling_daemon.config.secrets import SecretText
 from kling_daemon.config.urls import RootUrl
 from kling_daemon.events import SUBSCRIBABLE
@@ -126,7 +126,7 @@ class LogSettings(Section):
 class ServiceSettings(Section):
     """`[service]`: the process."""
 
-    stop_timeout: PositiveDuration = timedelta(seconds=40)
+    stop_timeout: StopDuration = timedelta(seconds=40)
 
 
 class HandlerSettings(Section):

@@ -3,7 +3,10 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
+
+from pydantic_core import from_json
 
 from kling_daemon.contexts import DeliveryContext
 from kling_daemon.deliveries import Acknowledged, Delivery, Failed, Interrupted, Outcome, Postponed, Rejected
@@ -68,11 +71,12 @@ class Attempt:
             self._task.cancel()
 
     def _explain(self, error: BaseException) -> Outcome:
+        # A plugin's subclass may have an `__init__` of its own, and a reason be anything.
         match error:
-            case Retry():
-                return Postponed(after=error.after, reason=one_line(error.reason))
+            case Retry() if isinstance(after := getattr(error, "after", None), timedelta):
+                return Postponed(after=after, reason=one_line(getattr(error, "reason", error)))
             case Reject():
-                return Rejected(reason=one_line(error.reason))
+                return Rejected(reason=one_line(getattr(error, "reason", error)))
             case _ if self._interrupted:
                 return Interrupted()
             case _ if self._expired:
@@ -91,7 +95,8 @@ def _storable(result: Any, context: DeliveryContext) -> Mapping[str, Any] | None
         text = json.dumps(dict(result), ensure_ascii=False, allow_nan=False)
         if len(text.encode()) > MAX_RESULT:
             raise ValueError(f"it is longer than {MAX_RESULT} bytes")  # noqa: TRY301 - one report for all
-        stored: Mapping[str, Any] = json.loads(text)
+        # Nested deeper than this reads, it could be written nowhere either.
+        stored: Mapping[str, Any] = from_json(text)
     except Exception as error:  # noqa: BLE001 - a mapping of the handler's own may raise anything
         context.log.warning("result not stored", error=describe(error))
         return None

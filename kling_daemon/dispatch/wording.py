@@ -6,21 +6,29 @@ _LONGEST = 500
 _READ_AT_MOST = 5_000
 
 
-def one_line(text: str) -> str:
-    """Return text without line breaks, of limited length, and without secrets that can be told by their form."""
-    storable = text[:_READ_AT_MOST].encode("utf-8", "backslashreplace").decode()  # a file's name may be no text
-    text = redact_text(" ".join(storable.split()))
+def one_line(said: object) -> str:
+    """Return what was said as one printable line of limited length, without secrets that can be told by their form.
+
+    said: text, or what a plugin gave instead; whatever its `__str__` does.
+    """
+    try:
+        text = str(said)[:_READ_AT_MOST]
+    except BaseException:  # noqa: BLE001 - foreign code, which may even call `sys.exit`
+        return "(its message cannot be read)"
+    text = redact_text("".join(map(_printable, " ".join(text.split()))))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def describe(error: BaseException) -> str:
-    """Return an exception's type and message as one line; whatever its `__str__` does."""
-    try:
-        message = one_line(str(error))
-    except Exception:  # noqa: BLE001 - a foreign exception may be unable to describe itself
-        message = "(its message cannot be read)"
+    """Return an exception's type and message as one line."""
+    message = one_line(error)
     name = type(error).__name__
     return f"{name}: {message}" if message else name
+
+
+def _printable(character: str) -> str:
+    """Escape what a terminal would obey, what ends a text in the database, and what is no text at all."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def innermost(error: BaseException) -> BaseException:

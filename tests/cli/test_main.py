@@ -65,3 +65,12 @@ def test_a_reader_that_has_read_enough_is_no_error():
     )  # fmt: skip
     os.close(writing)
     assert ended.stderr == ""
+
+
+def test_who_closes_the_output_wants_none():
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m kling_daemon plugins list >&-"],
+        stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == 0

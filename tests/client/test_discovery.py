@@ -68,3 +68,8 @@ def test_what_cannot_be_found_is_said(tmp_path, environ):
 def test_a_target_does_not_show_its_token(environ):
     target = find_daemon("http://x", None, environ | {"KLING_DAEMON_TOKEN": "secret"})
     assert "secret" not in repr(target)
+
+
+def test_a_token_that_can_be_none_is_told_before_it_is_sent():
+    with pytest.raises(AddressError, match="KLING_DAEMON_TOKEN holds characters"):
+        find_daemon("http://x", None, {"KLING_DAEMON_TOKEN": "one\ntwo"})

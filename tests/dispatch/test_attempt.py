@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import threading
 from collections import UserDict
 from datetime import timedelta
@@ -36,6 +37,24 @@ async def never():
     await asyncio.Event().wait()
 
 
+class Forgetful(Reject):
+    def __init__(self):
+        pass
+
+
+class Endless(Retry):
+    def __init__(self):
+        pass
+
+
+class Unsaid(Reject):
+    def __init__(self):
+        self.reason = self
+
+    def __str__(self):
+        raise SystemExit(3)
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
@@ -44,6 +63,13 @@ async def never():
         (ExceptionGroup("tasks", [Reject("no")]), Rejected(reason="no")),
         (ValueError("at https://cdn.test/a?sig=secret"), Failed(error="ValueError: at https://cdn.test/a?***")),
         (SystemExit(), Failed(error="SystemExit")),
+        (Reject(ValueError("no")), Rejected(reason="no")),
+        (Reject(None), Rejected(reason="None")),
+        (Retry(ValueError("busy"), after=1), Postponed(after=timedelta(seconds=1), reason="busy")),
+        (Forgetful(), Rejected(reason="")),
+        (Unsaid(), Rejected(reason="(its message cannot be read)")),
+        (Endless(), Failed(error="Endless")),
+        (ValueError("a\0b\x1b[2J\u202e"), Failed(error=r"ValueError: a\x00b\x1b[2J\u202e")),
         (asyncio.CancelledError(), Failed(error="CancelledError")),
     ],
 )
@@ -122,10 +148,11 @@ class Moody(UserDict):
         {"size": float("nan")},
         {"of": object()},
         {"all": "x" * MAX_RESULT},
+        functools.reduce(lambda inner, _: {"in": inner}, range(300), {}),
         Moody(a=1),
         ["no", "mapping"],
     ],
-    ids=["no text", "no number", "no JSON", "too long", "unreadable", "no mapping"],
+    ids=["no text", "no number", "no JSON", "too long", "too deep", "unreadable", "no mapping"],
 )
 async def test_a_result_that_cannot_be_kept_is_left_out_and_the_work_counts_as_done(result):
     async def behave():

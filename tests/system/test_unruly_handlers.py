@@ -93,3 +93,25 @@ async def test_unruly_handlers_delay_neither_the_others_nor_the_stop_which_costs
             assert f"{hung} attempt 1" in daemon.text.splitlines()
         assert (await daemon.delivery("raising"))["attempt"] == 1
         assert await daemon.stop() == 0
+
+
+async def test_a_plugin_that_ends_the_interpreter_ends_the_daemon_at_once_which_says_so(tmp_path):
+    machine = Machine(tmp_path)
+    machine.configure(SETTINGS)
+    PluginFolder(machine.installed).add(
+        "kling-quitter",
+        "quitter",
+        """
+        import asyncio, sys
+        from kling_daemon.plugin import hookimpl
+
+        @hookimpl
+        async def kling_job_completed(event):
+            asyncio.get_running_loop().call_soon(sys.exit, 3)
+        """,
+    )
+    async with machine.daemon() as daemon:
+        assert (await daemon.post_signed(DONE)).status == 200
+        await until(lambda: daemon.process.poll() is not None)
+        assert daemon.process.poll() == 1
+        assert daemon.said("a plugin has called sys.exit: the daemon ends, and loses nothing", level="critical")
