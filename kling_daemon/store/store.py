@@ -148,10 +148,6 @@ class Store:
         """Commit what was learnt: callback, report, the job's new state, its events and their deliveries, as one."""
         return await self._writer.write(self._recorder, news)
 
-    async def record_all(self, news: Sequence[News]) -> list[Recorded]:
-        """Commit several pieces of news, each as by itself."""
-        return await self._writer.write_all(self._recorder, news)
-
     async def record_each(self, news: Sequence[News]) -> list[Recorded | Exception]:
         """Commit several pieces of news, each as by itself, and return what came of each; raises nothing."""
         return await self._writer.write_each(self._recorder, news)

@@ -57,7 +57,7 @@ async def _create(url: str, api_key: str) -> list[Report]:
 async def _seed(directory: Path, reports: list[Report]) -> None:
     """Have the jobs known since yesterday, so that by now all of them are overdue."""
     async with Store.open(directory, clock=ManualClock(SystemClock().now() - timedelta(days=1))) as store:
-        await store.record_all([News(report=report, adopt=True) for report in reports])
+        await store.record_each([News(report=report, adopt=True) for report in reports])
 
 
 def _wait_for_ends(database: Path) -> None:

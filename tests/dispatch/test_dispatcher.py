@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from fakes.dispatching import COMPLETED, Witness, configured, hanging, raising, until, world
+from fakes.troubled_database import slow_commits
 
 from kling_daemon.backoff import Backoff
 from kling_daemon.deliveries import RetryPolicy
@@ -149,25 +150,19 @@ async def test_stopping_while_claims_are_under_way_costs_no_attempt(tmp_path):
 
 async def test_stopping_while_a_commit_that_begins_attempts_is_under_way_costs_no_attempt(tmp_path):
     async with world(tmp_path) as here:
-        connection, witness = here.store._writer._connection, Witness()
-        run, begun, stopping = connection.run, asyncio.Event(), asyncio.Event()
-
-        async def slow_commit(work):
-            begun.set()
-            await stopping.wait()
-            return await run(work)
-
+        witness = Witness()
         dispatcher = here.dispatcher([configured("w", witness.open, events=COMPLETED)])
-        async with asyncio.TaskGroup() as tasks:
-            async with dispatcher.running():
-                await until(lambda: dispatcher.status()[0].openness is Openness.OPEN)
-                await here.report(0)
-                await here.until_done("w", 1)
-                connection.run = slow_commit
-                reported = tasks.create_task(here.report(1, 2))
-                await begun.wait()
-                asyncio.get_running_loop().call_later(SOON.total_seconds(), stopping.set)
-            await reported
+        with slow_commits(here.store) as commits:
+            async with asyncio.TaskGroup() as tasks:
+                async with dispatcher.running():
+                    await until(lambda: dispatcher.status()[0].openness is Openness.OPEN)
+                    await here.report(0)
+                    await here.until_done("w", 1)
+                    commits.hold()
+                    reported = tasks.create_task(here.report(1, 2))
+                    await commits.is_held.wait()
+                    asyncio.get_running_loop().call_later(SOON.total_seconds(), commits.let_go)
+                await reported
         assert [(row.state, row.attempt) for row in (await here.deliveries("w"))[1:]] == [("pending", 0)] * 2
         assert len(witness.seen) == 1
 

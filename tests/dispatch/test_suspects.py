@@ -4,10 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from fakes.dispatching import COMPLETED, Witness, configured, hanging, leave_suspects, until, world
+from fakes.dispatching import COMPLETED, Witness, configured, hanging, until, world
+from fakes.suspects import leave_suspects
 
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.handlers import Reject, Retry
+from kling_daemon.store import Registration
 
 NEVER_BY_ITSELF = timedelta(hours=1)
 """How long a lane of these tests rests when nobody wakes it."""
@@ -45,7 +47,7 @@ async def test_the_next_suspect_is_tried_when_the_one_before_has_ended_and_lanes
 
     first, second = Witness(behave), Witness()
     handlers = [configured("a", first.open, events=COMPLETED), configured("b", second.open, events=COMPLETED)]
-    await leave_suspects(tmp_path, *handlers)
+    await leave_suspects(tmp_path, *[Registration(name=one.name, events=one.events) for one in handlers])
     async with world(tmp_path) as here:
         here.clock.advance(LATER)
         claims = noting_claims(here.store)
@@ -67,7 +69,7 @@ async def test_suspects_without_an_attempt_left_end_dead_one_after_the_other(tmp
     witness = Witness()
     policy = RetryPolicy(max_attempts=2)
     handlers = [configured(name, witness.open, events=COMPLETED, policy=policy) for name in ("a", "b", "c")]
-    await leave_suspects(tmp_path, *handlers)
+    await leave_suspects(tmp_path, *[Registration(name=one.name, events=one.events) for one in handlers])
     async with world(tmp_path) as here:
         here.clock.advance(LATER)
         async with here.dispatcher(handlers, idle=NEVER_BY_ITSELF).running():
@@ -85,7 +87,7 @@ async def test_suspects_that_are_due_again_and_again_let_those_of_every_lane_hav
 
     witness = Witness(behave)
     handlers = [configured(name, witness.open, events=COMPLETED) for name in ("a", "b", "c")]
-    await leave_suspects(tmp_path, *handlers)
+    await leave_suspects(tmp_path, *[Registration(name=one.name, events=one.events) for one in handlers])
     async with world(tmp_path) as here:
         here.clock.advance(LATER)
         async with here.dispatcher(handlers, idle=NEVER_BY_ITSELF).running():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes.reports import make_report
+from fakes.stored_news import record_all
 
 from kling_daemon.bus import Bus
 from kling_daemon.contexts import DeliveryContext, HandlerContext
@@ -17,7 +18,7 @@ from kling_daemon.dispatch import Dispatcher
 from kling_daemon.events import Item
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.jobs import JobState
-from kling_daemon.store import DeliveryRow, News, Registration, Store
+from kling_daemon.store import DeliveryRow, News, Store
 from kling_daemon.testing.clock import ManualClock
 from kling_daemon.tracking import NoticeBoard
 
@@ -117,7 +118,7 @@ class World:
         """Let Kling report a state of jobs, known by their numbers or not."""
         now = self.clock.now()
         news = [News(adopt=True, report=make_report(f"t{number}", state, received_at=now)) for number in numbers]
-        recorded = await self.store.record_all(news)
+        recorded = await record_all(self.store, news)
         self.bus.publish([event for one in recorded for event in one.events])
 
     async def deliveries(self, handler: str) -> list[DeliveryRow]:
@@ -165,20 +166,6 @@ async def world(
     clock = clock or ManualClock()
     async with Store.open(directory, clock=clock, on_commit=on_commit) as store:
         yield World(store=store, bus=bus or Bus(), clock=clock, directory=directory)
-
-
-async def leave_suspects(directory: Path, *handlers: ConfiguredHandler) -> None:
-    """Let one job complete, and the daemon end twice while its deliveries to all the handlers run."""
-    registrations = [
-        Registration(name=handler.name, events=handler.events, depends_on=handler.depends_on) for handler in handlers
-    ]
-    for life in range(2):
-        async with world(directory) as here:
-            await here.store.register_handlers(registrations)
-            if life == 0:
-                await here.report(1)
-            for handler in handlers:
-                (_,) = await here.store.claim(handler.name, limit=10, lease=timedelta(minutes=1))
 
 
 def raising(*errors: BaseException) -> Callable[[Item, DeliveryContext], Awaitable[None]]:

@@ -35,3 +35,12 @@ async def opened(directory, **options):
 async def all_of(read, **parameters):
     """Read every page of something."""
     return await read(limit=10_000, **parameters)
+
+
+async def record_all(store, told):
+    """Record several pieces of news, as a rule in one group, and return what came of each; raises the first failure."""
+    recorded = await store.record_each(told)
+    for one in recorded:
+        if isinstance(one, Exception):
+            raise one
+    return recorded

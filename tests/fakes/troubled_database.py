@@ -2,9 +2,10 @@
 
 import asyncio
 import resource
+import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kling_daemon.store import DATABASE, Store
@@ -22,23 +23,39 @@ def full_disk(directory: Path) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 
 
-@asynccontextmanager
-async def slow_commits(store: Store) -> AsyncIterator[asyncio.Event]:
-    """Hold every commit until the context ends; the event is set when the first is held.
+class SlowCommits:
+    """Commits of a store that can be held while they are under way, in SQLite itself and in the writer's thread.
 
-    SQLite itself waits, in the writer's thread, so the connection must be had: nobody else in the tests reaches for it.
+    For that its connection must be had; nobody else in the tests reaches for it.
     """
-    loop, held, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
-    def trace(statement: str) -> None:
+    def __init__(self, store: Store) -> None:
+        self._database: sqlite3.Connection = store._writer._connection.raw
+        self._loop = asyncio.get_running_loop()
+        self._go_on = threading.Event()
+        self.is_held = asyncio.Event()
+        """Set when a commit is under way and held."""
+
+    def hold(self) -> None:
+        """Hold commits from now on."""
+        self._database.set_trace_callback(self._trace)
+
+    def let_go(self) -> None:
+        """Hold no commit any more."""
+        # The callback stays: taking it away would wait for the commit that it holds.
+        self._go_on.set()
+
+    def _trace(self, statement: str) -> None:
         if statement == "COMMIT":
-            loop.call_soon_threadsafe(held.set)
-            go_on.wait()
+            self._loop.call_soon_threadsafe(self.is_held.set)
+            self._go_on.wait()
 
-    database = store._writer._connection.raw
-    database.set_trace_callback(trace)
+
+@contextmanager
+def slow_commits(store: Store) -> Iterator[SlowCommits]:
+    """Be able to hold commits; what is held when the context ends goes on."""
+    commits = SlowCommits(store)
     try:
-        yield held
+        yield commits
     finally:
-        database.set_trace_callback(None)
-        go_on.set()
+        commits.let_go()

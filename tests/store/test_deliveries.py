@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from fakes.stored_news import ALL_EVENTS, news, opened
+from fakes.stored_news import ALL_EVENTS, news, opened, record_all
 
 from kling_daemon.deliveries import Acknowledged, DeliveryState, Failed, RetryPolicy, settle
 from kling_daemon.events import EventType, NoticeKind, notice
@@ -50,7 +50,7 @@ async def test_a_failing_event_holds_back_its_own_job_only(tmp_path):
     clock = ManualClock()
     async with opened(tmp_path, clock=clock) as store:
         await store.register_handlers([Registration(name="archive", events=ALL_EVENTS)])
-        await store.record_all([news("t1"), news("t2")])
+        await record_all(store, [news("t1"), news("t2")])
         one, other = await claim(store)
         await end(store, one, Failed(error="not today"))
         await end(store, other, Acknowledged())
@@ -135,7 +135,7 @@ async def test_deliveries_that_are_lost_together_twice_back_off_and_part_ways(tm
     events = frozenset({"job.completed"})
     async with opened(tmp_path) as store:
         await store.register_handlers([Registration(name="archive", events=events)])
-        await store.record_all([news(f"t{number}") for number in range(10)])
+        await record_all(store, [news(f"t{number}") for number in range(10)])
         assert len(await claim(store)) == 10
     async with opened(tmp_path) as store:
         assert len(await claim(store)) == 10, "the first loss is hardly their fault"

@@ -3,10 +3,11 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
-from fakes.stored_news import all_of, callback, news, opened
+from fakes.stored_news import all_of, callback, news, opened, record_all
 
 from kling_daemon.jobs import JobState
 from kling_daemon.store import DATABASE, AmbiguousReferenceError, Reader
+from kling_daemon.store.connection import open_reader
 
 
 async def test_a_job_is_found_by_its_own_id_else_klings_id_else_its_external_id(tmp_path):
@@ -19,14 +20,14 @@ async def test_a_job_is_found_by_its_own_id_else_klings_id_else_its_external_id(
 
 async def test_a_reference_that_fits_two_jobs_is_ambiguous(tmp_path):
     async with opened(tmp_path) as store:
-        await store.record_all([news("t1", external_id="same"), news("t2", external_id="same")])
+        await record_all(store, [news("t1", external_id="same"), news("t2", external_id="same")])
         with pytest.raises(AmbiguousReferenceError):
             await store.read.job("same")
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition_while_rows_come(tmp_path):
     async with opened(tmp_path) as store:
-        await store.record_all([news(f"t{number}") for number in range(5)])
+        await record_all(store, [news(f"t{number}") for number in range(5)])
         first = await store.read.jobs(limit=2)
         await store.record(news("t5"))
         second = await store.read.jobs(limit=10, before=first[-1][0])
@@ -35,23 +36,23 @@ async def test_pages_follow_each_other_without_gap_or_repetition_while_rows_come
 
 async def test_counts_are_by_state_and_type(tmp_path):
     async with opened(tmp_path) as store:
-        await store.record_all([news("t1"), news("t2", JobState.PROCESSING)])
+        await record_all(store, [news("t1"), news("t2", JobState.PROCESSING)])
         assert await store.read.job_counts() == {"succeeded": 1, "processing": 1}
         assert await store.read.event_counts() == {"job.status_changed": 2, "job.completed": 1}
         assert await all_of(store.read.jobs, state=JobState.PROCESSING) != []
 
 
-async def test_the_readers_connection_cannot_write(tmp_path):
-    async with opened(tmp_path) as store:
+async def test_a_connection_for_reading_cannot_write(tmp_path):
+    async with opened(tmp_path), open_reader(tmp_path / DATABASE) as reading:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            await store.read._connection.execute("DELETE FROM jobs")
+            await reading.execute("DELETE FROM jobs")
 
 
 async def test_kept_callbacks_tell_their_digest_their_job_and_how_often_they_came(tmp_path):
     async with opened(tmp_path) as store:
         twice, once = (replace(news(task), callback=callback(task.encode())) for task in ("t1", "t2"))
         job = (await store.record(twice)).job
-        await store.record_all([twice, once])
+        await record_all(store, [twice, once])
         first, second = await all_of(store.read.callbacks)
         assert (first.job_id, first.count, second.count) == (job.id, 2, 1)
         assert first.digest == hashlib.sha256(b"t1").hexdigest()[:32]

@@ -1,12 +1,14 @@
 import asyncio
+import sqlite3
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fakes.stored_news import ALL_EVENTS, all_of, callback, news, opened, report
+from fakes.stored_news import ALL_EVENTS, all_of, callback, news, opened, record_all, report
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies.kling_news import arrivals, histories
@@ -16,7 +18,7 @@ from kling_daemon.ids import adopted_job_id
 from kling_daemon.jobs import FailureReason, JobState
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Source, adopt, fold
-from kling_daemon.store import Effect, HintWeight, News, Registration
+from kling_daemon.store import DATABASE, Effect, HintWeight, News, Registration
 from kling_daemon.testing.clock import START
 
 TERMINAL = (EventType.COMPLETED, EventType.FAILED)
@@ -41,7 +43,7 @@ async def test_one_report_commits_callback_job_events_and_deliveries_as_one(tmp_
 async def test_two_reports_of_one_group_cannot_both_end_a_job(tmp_path):
     async with opened(tmp_path) as store:
         ends = [news(state=JobState.SUCCEEDED), news(state=JobState.FAILED, reason=FailureReason.OTHER)]
-        first, second = await store.record_all(ends)
+        first, second = await record_all(store, ends)
         assert (first.effect, second.effect) == (Effect.ADVANCED, Effect.CONTRADICTED)
         assert second.job.contradicted
         assert second.job.state is JobState.SUCCEEDED
@@ -52,25 +54,20 @@ async def test_two_reports_of_one_group_cannot_both_end_a_job(tmp_path):
 async def test_a_repeated_callback_is_counted_and_changes_nothing(tmp_path):
     async with opened(tmp_path) as store:
         told = replace(news(), callback=callback())
-        effects = [recorded.effect for recorded in await store.record_all([told] * 3)]
+        effects = [recorded.effect for recorded in await record_all(store, [told] * 3)]
         effects.append((await store.record(told)).effect)
         assert effects == [Effect.ADVANCED, Effect.UNCHANGED, Effect.UNCHANGED, Effect.UNCHANGED]
         assert await store.read.callback_counts() == {"believed": 4}
         assert len(await all_of(store.read.events)) == 2
-        rows = await store._writer._connection.run(
-            lambda: store._writer._connection.raw.execute("SELECT count(*) FROM reports").fetchone()
-        )
-        assert rows == (1,)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        assert db.execute("SELECT count(*) FROM reports").fetchone() == (1,)
 
 
 async def test_the_same_body_under_another_webhook_id_is_kept_as_its_own_row(tmp_path):
     async with opened(tmp_path) as store:
         await store.record(replace(news(), callback=callback(webhook_id="a")))
         await store.record(replace(news(), callback=callback(webhook_id="b")))
-        rows = await store._writer._connection.run(
-            lambda: store._writer._connection.raw.execute("SELECT webhook_id, count FROM callbacks").fetchall()
-        )
-        assert rows == [("a", 1), ("b", 1)]
+        assert [(row.webhook_id, row.count) for row in await all_of(store.read.callbacks)] == [("a", 1), ("b", 1)]
 
 
 async def test_news_of_an_unknown_task_makes_no_job_unless_it_may(tmp_path):
@@ -105,7 +102,7 @@ async def record_with_restarts(directory, groups):
     told = []
     for group in groups:
         async with opened(directory) as store:
-            for recorded in await store.record_all([News(report=report, adopt=True) for report in group]):
+            for recorded in await record_all(store, [News(report=report, adopt=True) for report in group]):
                 told += recorded.events
     async with opened(directory) as store:
         return await store.read.job("t1"), [event for _, event in await all_of(store.read.events)], told
@@ -116,7 +113,7 @@ async def test_an_event_tells_of_the_job_as_it_was_then_whatever_became_of_it(tm
         told = list((await store.record(news(state=JobState.SUBMITTED))).events)
         prompt = News(hint=HintWeight.JOB, hinted_task_id="t1")
         later = [news(state=JobState.PROCESSING), prompt, news(state=JobState.SUCCEEDED), news(state=JobState.FAILED)]
-        for recorded in await store.record_all([prompt, *later]):
+        for recorded in await record_all(store, [prompt, *later]):
             told += recorded.events
         assert (await store.read.job("t1")).contradicted
         assert [event for _, event in await all_of(store.read.events)] == told
@@ -185,7 +182,7 @@ async def test_a_hint_about_a_job_that_has_ended_asks_for_nothing(tmp_path):
 async def test_hints_without_weight_are_kept_once_and_bounded(tmp_path):
     async with opened(tmp_path, hint_limit=5) as store:
         told = [News(hint=HintWeight.NONE, hinted_task_id=f"t{number % 8}") for number in range(16)]
-        recorded = await store.record_all(told)
+        recorded = await record_all(store, told)
         assert sum(one.evicted_hints for one in recorded) == 3
         assert await store.read.hints(10) == ["t3", "t4", "t5", "t6", "t7"]
 

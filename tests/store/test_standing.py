@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from fakes.stored_news import ALL_EVENTS, news, opened
+from fakes.stored_news import ALL_EVENTS, news, opened, record_all
 from fakes.troubled_database import full_disk
 
 from kling_daemon.deliveries import Acknowledged, RetryPolicy, settle
@@ -56,7 +56,7 @@ async def test_a_claim_gets_no_more_than_it_has_room_for(tmp_path):
     async with opened(tmp_path) as store:
         await store.register_handlers([Registration(name="archive", events=COMPLETED)])
         with store.standing(lane.claim):
-            await store.record_all([news(f"t{number}") for number in range(5)])
+            await record_all(store, [news(f"t{number}") for number in range(5)])
         assert lane.heard == ["given 2"]
         assert len(await store.claim("archive", limit=10, lease=LEASE)) == 3
 

@@ -9,7 +9,8 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from fakes.stored_news import ALL_EVENTS, news, opened
+from fakes.stored_news import ALL_EVENTS, news, opened, record_all
+from fakes.suspects import leave_suspects
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,16 +47,8 @@ async def end(store, delivery, outcome, now=START):
     return await store.settle(delivery, settlement, outcome="test", started_at=now)
 
 
-async def leave_suspects(directory, *handlers, jobs=1, depends_on=()):
-    """Let jobs complete, and the daemon end twice while their deliveries to the handlers run."""
-    async with life(directory) as store:
-        names = dict.fromkeys([*handlers, *depends_on])
-        await store.register_handlers([Registration(name=name, events=COMPLETED) for name in names])
-        await store.record_all([news(f"t{number}") for number in range(jobs)])
-    for _ in range(2):
-        async with life(directory) as store:
-            for handler in handlers:
-                assert len(await claim(store, handler)) == jobs
+def registered(*names):
+    return [Registration(name=name, events=COMPLETED) for name in names]
 
 
 @settings(max_examples=20, deadline=None)
@@ -79,8 +72,8 @@ async def deaths(directory, chance, lethal_count):
     handlers, losses = ["a", "b", "c"], []
     clock = ManualClock()
     async with opened(directory, clock=clock) as store:
-        await store.register_handlers([Registration(name=name, events=COMPLETED) for name in handlers])
-        await store.record_all([news(f"t{number}") for number in range(5)])
+        await store.register_handlers(registered(*handlers))
+        await record_all(store, [news(f"t{number}") for number in range(5)])
     for _ in range(DEATHS):
         running = {}
         async with opened(directory, clock=clock, backoff=BACKOFF, random=chance) as store:
@@ -109,7 +102,7 @@ def is_lethal(delivery, count):
 
 
 async def test_of_all_handlers_suspects_one_at_a_time_is_begun_and_nothing_else_waits(tmp_path):
-    await leave_suspects(tmp_path, "a", "b", jobs=3)
+    await leave_suspects(tmp_path, *registered("a", "b"), jobs=3)
     async with life(tmp_path) as store:
         await store.record(news("fresh"))
         first, fresh = await claim(store, "a", limit=2)
@@ -125,14 +118,14 @@ async def test_of_all_handlers_suspects_one_at_a_time_is_begun_and_nothing_else_
 
 async def test_claims_in_one_transaction_see_each_other_s_suspects(tmp_path):
     handlers = ["a", "b", "c"]
-    await leave_suspects(tmp_path, *handlers)
+    await leave_suspects(tmp_path, *registered(*handlers))
     async with life(tmp_path) as store, asyncio.TaskGroup() as tasks:
         claims = [tasks.create_task(claim(store, handler), name=handler) for handler in handlers]
     assert sorted(len(claimed.result()) for claimed in claims) == [0, 0, 1]
 
 
 async def test_a_suspect_that_waits_for_its_turn_is_no_reason_to_look_again_at_once(tmp_path):
-    await leave_suspects(tmp_path, "a", "b")
+    await leave_suspects(tmp_path, *registered("a", "b"))
     async with life(tmp_path) as store:
         (running,) = await claim(store, "a")
         assert await claim(store, "b") == []
@@ -146,7 +139,7 @@ async def test_a_suspect_that_waits_for_its_turn_is_no_reason_to_look_again_at_o
 )
 async def test_a_suspect_stays_one_whatever_else_becomes_of_an_attempt(tmp_path, outcome):
     """Else what ends the daemon only now and then would be run beside the same others again and again."""
-    await leave_suspects(tmp_path, "a", "b")
+    await leave_suspects(tmp_path, *registered("a", "b"))
     async with life(tmp_path) as store:
         (first,) = await claim(store, "a")
         assert await end(store, first, outcome)
@@ -156,7 +149,7 @@ async def test_a_suspect_stays_one_whatever_else_becomes_of_an_attempt(tmp_path,
 
 
 async def test_a_person_s_retry_lifts_the_suspicion(tmp_path):
-    await leave_suspects(tmp_path, "a", "b")
+    await leave_suspects(tmp_path, *registered("a", "b"))
     async with life(tmp_path) as store:
         (running,) = await claim(store, "a")
         (waiting,) = await store.read.deliveries(limit=1, handler="b")
@@ -166,13 +159,15 @@ async def test_a_person_s_retry_lifts_the_suspicion(tmp_path):
 
 
 async def test_a_suspect_whose_handler_is_not_loaded_keeps_no_other_waiting(tmp_path):
-    await leave_suspects(tmp_path, "a", "b")
+    await leave_suspects(tmp_path, *registered("a", "b"))
     async with life(tmp_path) as store:
         assert len(await claim(store, "b")) == 1
 
 
 async def test_a_suspect_that_waits_for_another_handler_keeps_no_other_waiting(tmp_path):
-    await leave_suspects(tmp_path, "a", "b", depends_on=["first"])
+    async with life(tmp_path) as store:
+        await store.register_handlers(registered("first"))
+    await leave_suspects(tmp_path, *registered("a", "b"))
     async with life(tmp_path) as store:
         await store.register_handlers([Registration(name="a", events=COMPLETED, depends_on=("first",))])
         assert await claim(store, "a") == []
