@@ -81,7 +81,7 @@ class StoreSettings(Section):
     """`[store]`: where everything is kept."""
 
     directory: Path
-    """Holds the database, the API token, the key of the capabilities, the lock, and the handlers' own folders."""
+    """Holds the database, the API token, the key of the capabilities, and the handlers' own folders."""
 
     @pydantic.field_validator("directory")
     @classmethod

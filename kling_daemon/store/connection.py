@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import aiosqlite
 
-from kling_daemon.store.errors import StoreError
+from kling_daemon.store.errors import NoTransactionError, StoreError
 
 T = TypeVar("T")
 
@@ -22,8 +22,11 @@ DATABASE = "kling.db"
 _FLOOR = (3, 40, 0)
 _PAGE_CACHE_KIB = 4096
 _JOURNAL_LIMIT = 64 * 1024 * 1024
-_TRIES, _PAUSE = 100, 0.05
-"""How often, and with which pause in seconds, a transaction is begun while another program writes."""
+_TRIES, _PAUSE = 40, 0.05
+"""How often, and with which pause in seconds, a transaction is begun while another program writes.
+
+Together two seconds: Kling waits five for an answer, and 503 is one.
+"""
 
 
 class WriterConnection(aiosqlite.Connection):
@@ -33,6 +36,12 @@ class WriterConnection(aiosqlite.Connection):
     the event loop: it computes more than it waits, and two threads that compute only take the interpreter from each
     other. What waits for the disk, the commit with its sync and its checkpoint, runs in the connection's own thread.
     """
+
+    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+        """Take the file, and what opens it."""
+        super().__init__(connect, iter_chunk_size=64)
+        self._path = path
+        self._file = _identity(path)
 
     @property
     def raw(self) -> sqlite3.Connection:
@@ -57,8 +66,16 @@ class WriterConnection(aiosqlite.Connection):
             raise
         return result
 
+    def check_file(self) -> None:
+        """Raise NoTransactionError if the file was deleted or replaced: all that is written to it is lost."""
+        if _identity(self._path) != self._file:
+            raise NoTransactionError(
+                f"the database {self._path} was deleted or replaced while in use; put it back, or restart the daemon"
+            )
+
     async def _begin(self, db: sqlite3.Connection) -> None:
         """Begin a transaction, waiting without blocking while another program, such as a shell, writes."""
+        self.check_file()
         for _ in range(_TRIES):
             try:
                 db.execute("BEGIN IMMEDIATE")
@@ -68,7 +85,16 @@ class WriterConnection(aiosqlite.Connection):
                 await asyncio.sleep(_PAUSE)
             else:
                 return
-        db.execute("BEGIN IMMEDIATE")
+        raise NoTransactionError("another program holds a lock on the database, such as an sqlite3 shell")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return which file a path leads to; None when it leads to none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _roll_back(db: sqlite3.Connection) -> None:
@@ -92,7 +118,7 @@ async def open_writer(path: Path) -> AsyncIterator[WriterConnection]:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256)
 
-    writer = WriterConnection(connect, iter_chunk_size=64)
+    writer = WriterConnection(path, connect)
     try:
         async with writer:
             await writer.run(lambda: _set_up(writer.raw))

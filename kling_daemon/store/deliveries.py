@@ -11,15 +11,14 @@ from typing import Any
 from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock, from_millis, optional, to_millis
 from kling_daemon.deliveries import OPEN_STATES, Delivery, Settlement, due_after_loss
-from kling_daemon.events import NOTICE, EventType, JobEvent, Notice, NoticeKind
+from kling_daemon.events import NOTICE, JobEvent, Notice, NoticeKind
 from kling_daemon.fast_init import fast_init
-from kling_daemon.jobs import JobState
 from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
 from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.notices import NoticeDesk
-from kling_daemon.store.rows import from_snapshot
+from kling_daemon.store.rows import event_from_row, notice_from_row
 from kling_daemon.store.statements import Statements
 
 
@@ -73,9 +72,6 @@ class DeliveryDesk:
         self._notices = notices
         self._cache = cache
         self._sql = Statements("deliveries")
-        suspect = self._sql["next_suspect"]
-        self._claimable = self._sql["claimable"].replace("{next_suspect}", suspect)
-        self._claimable_after_others = self._sql["claimable_after_others"].replace("{next_suspect}", suspect)
         self._save_attempts = BulkInsert(self._sql["save_attempt"], marks(6))
 
     def void_leases(self, db: sqlite3.Connection) -> int:
@@ -157,10 +153,9 @@ class DeliveryDesk:
             return []
         now = self._clock.now()
         dependencies = self._fanout.dependencies_of(claim.handler)
-        statement = self._claimable_after_others if dependencies else self._claimable
         dependency_seqs = to_json_text(list(dependencies.values()))
         rows = db.execute(
-            statement,
+            self._sql["claimable"],
             {"handler": handler, "now": to_millis(now), "limit": claim.limit, "dependencies": dependency_seqs},
         ).fetchall()
         millis, until = to_millis(now), to_millis(now + claim.lease)
@@ -171,7 +166,9 @@ class DeliveryDesk:
             Delivery(
                 id=seq,
                 handler=claim.handler,
-                item=events[event] if event is not None else self._notice(db, notice),
+                item=events[event]
+                if event is not None
+                else notice_from_row(db.execute(self._sql[NOTICE], (notice,)).fetchone()),
                 attempt=attempt + 1,
                 losses=losses,
                 created_at=from_millis(created_at),
@@ -185,28 +182,11 @@ class DeliveryDesk:
         events = {seq: event for seq in seqs if (event := self._cache.get(seq)) is not None}
         missing = [seq for seq in seqs if seq not in events]
         rows = db.execute(self._sql["events"], (to_json_text(missing),)) if missing else ()
-        for seq, event_id, event_type, previous, occurred_at, snapshot in rows:
-            job = from_snapshot(snapshot)
-            events[seq] = JobEvent(
-                id=event_id,
-                type=EventType(event_type),
-                occurred_at=from_millis(occurred_at),
-                job_id=job.id,
-                previous_state=optional(JobState, previous),
-                job=job,
-            )
-            self._cache.put(seq, events[seq])  # other handlers that lag as much will ask for it soon
+        for row in rows:
+            seq, event = event_from_row(row)
+            events[seq] = event
+            self._cache.put(seq, event)  # other handlers that lag as much will ask for it soon
         return events
-
-    def _notice(self, db: sqlite3.Connection, seq: int) -> Notice:
-        notice_id, kind, subject, message, raised_at = db.execute(self._sql[NOTICE], (seq,)).fetchone()
-        return Notice(
-            id=notice_id,
-            kind=NoticeKind(kind),
-            subject=subject,
-            message=message,
-            raised_at=from_millis(raised_at),
-        )
 
     def _results(
         self, db: sqlite3.Connection, event: int | None, notice: int | None, dependencies: Mapping[str, int]

@@ -11,3 +11,7 @@ class StoreLockedError(StoreError):
 
 class StoreUnavailableError(StoreError):
     """What was to be written could not be and has left no trace, or could not be read; trying again later may help."""
+
+
+class NoTransactionError(StoreUnavailableError):
+    """No transaction can begin, whatever it would write."""

@@ -13,15 +13,14 @@ from kling_daemon.store.errors import StoreError, StoreLockedError
 def exclusive(directory: Path) -> Iterator[None]:
     """Hold the directory's lock for as long as the context lasts; StoreLockedError when somebody else does.
 
-    StoreError when the directory may not be written to. The lock is a file of its own, since closing the database file
-    anywhere drops SQLite's locks on it. The kernel drops a flock with the process, so a crash leaves nothing stale.
-    Local file systems only.
+    StoreError when it cannot be opened. The lock is on the directory itself: a file in it could be deleted, and then
+    made anew by a second daemon, and closing the database file anywhere drops SQLite's locks on that. The kernel drops
+    a flock with the process, so a crash leaves nothing stale. Local file systems only.
     """
-    path = directory / "lock"
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise StoreError(f"the lock {path} cannot be opened: {error.strerror}") from error
+        raise StoreError(f"the state directory {directory} cannot be opened: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

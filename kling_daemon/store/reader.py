@@ -13,12 +13,12 @@ import aiosqlite
 
 from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.deliveries import DeliveryState
-from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
+from kling_daemon.events import EventType, JobEvent, Notice
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store.connection import DATABASE, open_reader
 from kling_daemon.store.errors import StoreUnavailableError
 from kling_daemon.store.news import RawCallback
-from kling_daemon.store.rows import StoredJob, from_row, from_snapshot
+from kling_daemon.store.rows import StoredJob, event_from_row, from_row, notice_from_row
 from kling_daemon.store.statements import Statements
 
 _FAR = 2**62
@@ -122,19 +122,7 @@ class Reader:
     ) -> list[tuple[int, JobEvent]]:
         """Return a page of events with their row numbers, in the order in which they happened."""
         parameters = {"after": after, "job": job_id, "type": event_type.value if event_type else None, "limit": limit}
-        events = []
-        for row in await self._all("events", parameters):
-            job = from_snapshot(row["snapshot"])
-            event = JobEvent(
-                id=row["id"],
-                type=EventType(row["type"]),
-                occurred_at=from_millis(row["occurred_at"]),
-                job_id=job.id,
-                previous_state=optional(JobState, row["previous_state"]),
-                job=job,
-            )
-            events.append((row["seq"], event))
-        return events
+        return [event_from_row(row) for row in await self._all("events", parameters)]
 
     async def deliveries(
         self,
@@ -186,16 +174,7 @@ class Reader:
 
     async def open_notices(self) -> list[Notice]:
         """Return the notices whose cause has not gone away."""
-        return [
-            Notice(
-                id=row["id"],
-                kind=NoticeKind(row["kind"]),
-                subject=row["subject"],
-                message=row["message"],
-                raised_at=from_millis(row["raised_at"]),
-            )
-            for row in await self._all("notices")
-        ]
+        return [notice_from_row(row) for row in await self._all("notices")]
 
     async def job_counts(self) -> dict[str, int]:
         """Count jobs by state."""

@@ -1,4 +1,7 @@
-"""How jobs stand in the database: a column for each part, outputs, cost and tags as JSON, times as milliseconds."""
+"""How jobs stand in the database: a column for each part, outputs, cost and tags as JSON, times as milliseconds.
+
+Events and notices are read here too.
+"""
 
 import json
 from collections.abc import Sequence
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
 from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
 from kling_daemon.outputs import Charge, Output, OutputFile
@@ -97,6 +101,26 @@ def from_row(row: Sequence[Any]) -> StoredJob:
             poll_at=optional(from_millis, poll_at),
         ),
     )
+
+
+def event_from_row(row: Sequence[Any]) -> tuple[int, JobEvent]:
+    """Read a row of `{event}`: the event's row number, and the event."""
+    seq, id_, type_, previous, occurred_at, snapshot = row
+    job = from_snapshot(snapshot)
+    return seq, JobEvent(
+        id=id_,
+        type=EventType(type_),
+        occurred_at=from_millis(occurred_at),
+        job_id=job.id,
+        previous_state=optional(JobState, previous),
+        job=job,
+    )
+
+
+def notice_from_row(row: Sequence[Any]) -> Notice:
+    """Read a row of `{notice}`."""
+    id_, kind, subject, message, raised_at = row
+    return Notice(id=id_, kind=NoticeKind(kind), subject=subject, message=message, raised_at=from_millis(raised_at))
 
 
 def _job(row: Sequence[Any]) -> Job:

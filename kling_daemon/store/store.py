@@ -32,9 +32,6 @@ from kling_daemon.store.standing import StandingClaim, StandingClaims
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionDesk
 from kling_daemon.store.writer import Writer
 
-_FAILURE_COUNTS = 30.0
-"""For how many seconds a failed commit counts: a daemon that is left alone while it fails must be tried again."""
-
 
 class Store:
     """One daemon's state directory, opened and locked.
@@ -141,8 +138,7 @@ class Store:
 
     def obstacles(self) -> tuple[str, ...]:
         """Say why nothing can be recorded, if that was so a moment ago; nobody need look closer to be told."""
-        failing = self._writer.seconds_since_failure < _FAILURE_COUNTS
-        return ("the database cannot commit",) if failing else ()
+        return self._writer.obstacles()
 
     async def record(self, news: News) -> Recorded:
         """Commit what was learnt: callback, report, the job's new state, its events and their deliveries, as one."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from kling_daemon.store.connection import WriterConnection
-from kling_daemon.store.errors import StoreUnavailableError
+from kling_daemon.store.errors import NoTransactionError, StoreUnavailableError
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -34,6 +34,9 @@ Turns and not time: a loop with nothing to do makes three of them in some ten mi
 
 _FEW = 4
 """After a group of no more units than this the next one begins at once: there is hardly anything to gather."""
+
+_FAILURE_COUNTS = 30.0
+"""For how many seconds a failed commit counts: a daemon that is left alone while it fails must be tried again."""
 
 log = structlog.get_logger(__name__)
 
@@ -92,10 +95,14 @@ class Writer:
         self._failed_at = -math.inf
         self._is_busy = False
 
-    @property
-    def seconds_since_failure(self) -> float:
-        """How long ago the database refused a commit; infinite when it never has, or has taken one since."""
-        return time.monotonic() - self._failed_at
+    def obstacles(self) -> tuple[str, ...]:
+        """Say why nothing can be committed, if that is so or was so a moment ago."""
+        try:
+            self._connection.check_file()
+        except NoTransactionError as error:
+            return (str(error),)
+        failing = time.monotonic() - self._failed_at < _FAILURE_COUNTS
+        return ("the database cannot commit",) if failing else ()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -168,6 +175,10 @@ class Writer:
         began = time.monotonic()
         try:
             outcomes = await self._transact(partial(_apply, group=group))
+        except NoTransactionError as error:  # no unit is to blame, so none need be tried alone
+            log.warning("no transaction can begin", units=units, error=str(error))
+            self._failed_at = time.monotonic()
+            _tell(group, [[error] * len(batch.payloads) for batch in group])
         except Exception as error:  # noqa: BLE001 - whatever went wrong, every waiter must hear of it
             log.warning("group commit failed", units=units, error=f"{type(error).__name__}: {error}")
             outcomes = [[await self._write_alone(batch.operation, unit) for unit in batch.payloads] for batch in group]

@@ -53,13 +53,6 @@ async def test_a_file_that_is_no_database_is_named(tmp_path):
             pass
 
 
-async def test_a_lock_that_cannot_be_opened_is_named(tmp_path):
-    (tmp_path / "lock").mkdir()
-    with pytest.raises(StoreError, match=f"the lock {tmp_path}/lock cannot be opened: Is a directory"):
-        async with opened(tmp_path):
-            pass
-
-
 async def test_a_state_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="cannot be made"):

@@ -9,45 +9,37 @@ SELECT seq, losses FROM deliveries WHERE state = 'running';
 -- name: void_lease
 UPDATE deliveries SET state = 'pending', losses = ?, due_at = ?, owner = NULL, until = NULL WHERE seq = ?;
 
--- name: next_suspect
--- The one that the handler may be given now: none while one runs, of whichever handler. The conditions are those of the
--- statements below, so that one which has to wait for another delivery keeps no other suspect waiting.
-SELECT s.seq FROM deliveries s
-WHERE s.losses >= 2 AND s.handler = :handler AND s.state = 'pending' AND s.due_at <= :now
-  AND NOT EXISTS (SELECT 1 FROM deliveries r WHERE r.losses >= 2 AND r.state = 'running')
-  AND NOT EXISTS (
+-- name: first_of_its_job
+-- in order per job: an earlier open delivery holds back the later ones
+NOT EXISTS (
     SELECT 1 FROM deliveries e
-    WHERE e.job = s.job AND e.handler = s.handler AND e.state IN ('pending', 'running') AND e.seq < s.seq)
-  AND NOT EXISTS (
+    WHERE e.job = d.job AND e.handler = d.handler AND e.state IN ('pending', 'running') AND e.seq < d.seq);
+
+-- name: dependencies_closed
+-- what its handler depends on has been given the same event and is through with it; looked for only if there is any
+(:dependencies = '[]' OR NOT EXISTS (
     SELECT 1 FROM deliveries p
-    WHERE (p.event = s.event OR p.notice = s.notice) AND p.handler IN (SELECT value FROM json_each(:dependencies))
-      AND p.state IN ('pending', 'running'))
-ORDER BY s.due_at, s.seq
+    WHERE (p.event = d.event OR p.notice = d.notice) AND p.handler IN (SELECT value FROM json_each(:dependencies))
+      AND p.state IN ('pending', 'running')));
+
+-- name: next_suspect
+-- The one that the handler may be given now: none while one runs, of whichever handler. The conditions are those of any
+-- claim, so that one which has to wait for another delivery keeps no other suspect waiting.
+SELECT d.seq FROM deliveries d
+WHERE d.losses >= 2 AND d.handler = :handler AND d.state = 'pending' AND d.due_at <= :now
+  AND NOT EXISTS (SELECT 1 FROM deliveries r WHERE r.losses >= 2 AND r.state = 'running')
+  AND {first_of_its_job}
+  AND {dependencies_closed}
+ORDER BY d.due_at, d.seq
 LIMIT 1;
 
 -- name: claimable
 SELECT d.seq, d.event, d.notice, d.attempt, d.losses, d.created_at
 FROM deliveries d
 WHERE d.handler = :handler AND d.state = 'pending' AND d.due_at <= :now
-  AND NOT EXISTS ( -- in order per job: an earlier open delivery holds back the later ones
-    SELECT 1 FROM deliveries e
-    WHERE e.job = d.job AND e.handler = d.handler AND e.state IN ('pending', 'running') AND e.seq < d.seq)
+  AND {first_of_its_job}
+  AND {dependencies_closed}
   AND (d.losses < 2 OR d.seq = ({next_suspect})) -- looked up once a claim, and only by one that comes upon a suspect
-ORDER BY d.due_at, d.seq
-LIMIT :limit;
-
--- name: claimable_after_others
-SELECT d.seq, d.event, d.notice, d.attempt, d.losses, d.created_at
-FROM deliveries d
-WHERE d.handler = :handler AND d.state = 'pending' AND d.due_at <= :now
-  AND NOT EXISTS (
-    SELECT 1 FROM deliveries e
-    WHERE e.job = d.job AND e.handler = d.handler AND e.state IN ('pending', 'running') AND e.seq < d.seq)
-  AND NOT EXISTS ( -- what it depends on has been given the same event and is not through with it
-    SELECT 1 FROM deliveries p
-    WHERE (p.event = d.event OR p.notice = d.notice) AND p.handler IN (SELECT value FROM json_each(:dependencies))
-      AND p.state IN ('pending', 'running'))
-  AND (d.losses < 2 OR d.seq = ({next_suspect}))
 ORDER BY d.due_at, d.seq
 LIMIT :limit;
 
@@ -56,11 +48,11 @@ UPDATE deliveries SET state = 'running', attempt = attempt + 1, owner = ?, until
 WHERE seq IN (SELECT value FROM json_each(?));
 
 -- name: events
-SELECT e.seq, e.id, e.type, e.previous_state, e.occurred_at, coalesce(e.snapshot, {snapshot})
+SELECT {event}
 FROM json_each(?) AS wanted CROSS JOIN events e ON e.seq = wanted.value JOIN jobs j ON j.seq = e.job;
 
 -- name: notice
-SELECT id, kind, subject, message, raised_at FROM notices WHERE seq = ?;
+SELECT {notice} FROM notices WHERE seq = ?;
 
 -- name: results
 SELECT handler, state, result FROM deliveries

@@ -19,7 +19,7 @@ SELECT state, count(*) AS jobs FROM jobs GROUP BY state;
 SELECT endpoint, model, count(*) AS jobs FROM jobs WHERE callback_missed GROUP BY endpoint, model;
 
 -- name: events
-SELECT e.seq, e.id, e.type, e.previous_state, e.occurred_at, coalesce(e.snapshot, {snapshot}) AS snapshot
+SELECT {event}
 FROM events e JOIN jobs j ON j.seq = e.job
 WHERE e.seq > :after AND (:job IS NULL OR j.id = :job) AND (:type IS NULL OR e.type = :type)
 ORDER BY e.seq LIMIT :limit;
@@ -47,7 +47,7 @@ GROUP BY h.name, d.state;
 SELECT name, events, depends_on, first_at, loaded_at FROM handlers ORDER BY seq;
 
 -- name: notices
-SELECT id, kind, subject, message, raised_at FROM notices WHERE cleared_at IS NULL ORDER BY seq;
+SELECT {notice} FROM notices WHERE cleared_at IS NULL ORDER BY seq;
 
 -- name: next_delivery_due
 SELECT min(d.due_at) AS due_at FROM deliveries d JOIN handlers h ON h.seq = d.handler
