@@ -15,7 +15,7 @@ from functools import partial
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock
 from kling_daemon.contexts import DeliveryContext, HandlerContext, Submit
-from kling_daemon.deliveries import Delivery, Exhausted, Interrupted, Outcome
+from kling_daemon.deliveries import Delivery, Exhausted, Failed, Interrupted, Outcome
 from kling_daemon.dispatch.attempt import Attempt
 from kling_daemon.dispatch.attempt_log import AttemptLog
 from kling_daemon.dispatch.journal import StoreJournal
@@ -107,7 +107,7 @@ class Lane:
             lease=self._lease,
             room=self._room,
             take=partial(self._take, tasks),
-            withdraw=self._look_if_stopping,
+            withdraw=self.wake,  # what was promised took places that others could have had
             pass_over=self._pass_over,
         )
         with self._store.standing(claim):
@@ -154,12 +154,8 @@ class Lane:
 
     def _take(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
         self._begin(tasks, deliveries)
-        self._look_if_stopping()
-
-    def _look_if_stopping(self) -> None:
-        """Wake who waits for the end of what runs and of what was promised: something of it has changed."""
         if self._stopping.is_set():
-            self._bell.set()
+            self._bell.set()  # whoever waits for the end of what runs and of what was promised must look again
 
     def _begin(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -200,15 +196,20 @@ class Lane:
                 await self._stopping.wait()
 
     async def _try(self, attempt: Attempt) -> None:
-        """Make an attempt; a mistake of our own must not take the lane's other attempts along."""
+        """Make an attempt; a mistake of our own counts as a failure, and takes no other attempt along."""
+        delivery = attempt.delivery
+        log = AttemptLog(self._context.log, delivery)
         try:
             await self._attempt(attempt)
-        except Exception as error:  # noqa: BLE001 - see above; its lease stays behind, and the next start voids it
-            self._running.pop(attempt.delivery.id, None)
+        except Exception as error:
+            log.exception("attempt broke off", error=describe(error))
+            self._running.pop(delivery.id, None)
+            try:
+                failed = Failed(error=describe(error))
+                await self._settler.settle(delivery, failed, started_at=self._clock.now(), took=0)
+            except Exception as again:  # its lease stays behind, and the next start voids it
+                log.exception("attempt left unsettled", error=describe(again))
             self._bell.set()
-            AttemptLog(self._context.log, attempt.delivery).error(
-                "attempt left unsettled", error=describe(error), exc_info=True
-            )
 
     async def _attempt(self, attempt: Attempt) -> None:
         """Call the handler and settle what comes of it; its place is free as soon as the handler has returned."""

@@ -12,11 +12,14 @@ from kling_daemon.dispatch.attempt_log import AttemptLog
 from kling_daemon.dispatch.wording import describe
 from kling_daemon.events import Notice, NoticeKind, notice
 from kling_daemon.handlers import ConfiguredHandler
-from kling_daemon.store import Store
+from kling_daemon.store import Store, StoreUnavailableError
 from kling_daemon.tracking import NoticeBoard
 
 Observe = Callable[[str, str, float], None]
 """Told of each attempt: the handler, the outcome's word, and how many seconds it took."""
+
+_TRIES = 5
+"""How often an outcome is tried to be settled that the store refuses for another reason than its own trouble."""
 
 STUMBLING = Backoff(least=timedelta(milliseconds=100), longest=timedelta(seconds=30))
 """How long to wait before the store is asked again after it failed."""
@@ -94,8 +97,10 @@ class Settler:
         while True:
             try:
                 ours = await self._store.settle(delivery, settlement, outcome=word, started_at=started_at, notice=death)
-            except Exception as error:  # noqa: BLE001 - whatever the store's trouble, the outcome must not be lost
+            except Exception as error:  # whatever the store's trouble, the outcome must not be lost
                 tries += 1
+                if not isinstance(error, StoreUnavailableError) and tries == _TRIES:
+                    raise  # what cannot be written is no trouble that passes
                 log = AttemptLog(self._log, delivery)
                 log.warning("attempt not settled", outcome=word, tries=tries, error=describe(error))
                 if self._stopping.is_set():

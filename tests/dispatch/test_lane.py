@@ -315,9 +315,10 @@ async def test_a_mistake_of_our_own_stays_within_one_attempt(tmp_path):
         async with dispatcher.running():
             await here.report(1)
             await here.report(2)
-            await here.until_states("w", "running", "done")
-    async with world(tmp_path) as here, here.dispatcher([configured("w", Witness().open)]).running():
-        await here.until_states("w", "done", "done")
+            await here.until_states("w", "pending", "done")
+            assert (await here.deliveries("w"))[0].error == "RuntimeError: our mistake"
+            here.let_pass(dispatcher, timedelta(hours=1))
+            await here.until_states("w", "done", "done")
 
 
 async def test_what_a_handler_logs_bears_handler_event_and_job(tmp_path):
