@@ -1,7 +1,7 @@
 """The store: what the daemon knows, on disk before anybody is told of it."""
 
 import os
-import uuid
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import datetime, timedelta
@@ -15,21 +15,18 @@ from kling_daemon.deliveries import Delivery, RetryPolicy, Settlement
 from kling_daemon.events import Notice, NoticeKind
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store.connection import DATABASE, open_reader, open_writer
-from kling_daemon.store.deliveries import Claim, DeliveryDesk, Settled
+from kling_daemon.store.deliveries import Claim, Settled
 from kling_daemon.store.errors import StoreError
-from kling_daemon.store.event_cache import EventCache
-from kling_daemon.store.fanout import Fanout, Registration
+from kling_daemon.store.fanout import Registration
 from kling_daemon.store.lock import exclusive
 from kling_daemon.store.migrate import migrate
 from kling_daemon.store.news import News, Recorded
-from kling_daemon.store.notices import NoticeDesk
-from kling_daemon.store.polls import PollDesk
+from kling_daemon.store.parts import Parts
 from kling_daemon.store.reader import Reader
-from kling_daemon.store.record import HINT_LIMIT, Recorder
+from kling_daemon.store.record import HINT_LIMIT
 from kling_daemon.store.rows import StoredJob
-from kling_daemon.store.sequences import Sequences
-from kling_daemon.store.standing import StandingClaim, StandingClaims
-from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionDesk
+from kling_daemon.store.standing import StandingClaim
+from kling_daemon.store.submissions import Intent, Postponement, Submission
 from kling_daemon.store.writer import Writer
 
 
@@ -41,31 +38,18 @@ class Store:
     power loss. Reading is `store.read`.
     """
 
-    def __init__(
-        self,
-        *,
-        writer: Writer,
-        reader: Reader,
-        clock: Clock,
-        recorder: Recorder,
-        deliveries: DeliveryDesk,
-        submissions: SubmissionDesk,
-        notices: NoticeDesk,
-        polls: PollDesk,
-        fanout: Fanout,
-        standing: StandingClaims,
-    ) -> None:
+    def __init__(self, writer: Writer, reader: Reader, clock: Clock, parts: Parts) -> None:
         """Take the parts; `Store.open` makes them."""
         self.read = reader
         self._writer = writer
         self._clock = clock
-        self._recorder = recorder
-        self._deliveries = deliveries
-        self._submissions = submissions
-        self._notices = notices
-        self._polls = polls
-        self._fanout = fanout
-        self._standing = standing
+        self._recorder = parts.recorder
+        self._deliveries = parts.deliveries
+        self._submissions = parts.submissions
+        self._notices = parts.notices
+        self._polls = parts.polls
+        self._fanout = parts.fanout
+        self._standing = parts.standing
 
     @classmethod
     @asynccontextmanager
@@ -89,52 +73,26 @@ class Store:
         Raises StoreLockedError when another daemon holds the directory, StoreError when the database cannot be used.
         """
         directory = _prepare(directory)
-        policy, random = policy or PollPolicy(), random or Random()  # noqa: S311 - it spreads polls, no secret
         with exclusive(directory):
             async with open_writer(directory / DATABASE) as connection:
-                owner = f"{uuid.uuid4()}"
 
-                def begin() -> dict[str, Any]:
-                    db = connection.raw
-                    migrate(db)
-                    sequences, cache = Sequences(db), EventCache()
-                    fanout = Fanout(db, sequences)
-                    notices = NoticeDesk(clock=clock, sequences=sequences, fanout=fanout)
-                    recorder = Recorder(
+                def begin() -> Parts:
+                    migrate(connection.raw)
+                    return Parts.assemble(
+                        connection.raw,
                         account=account,
                         clock=clock,
-                        policy=policy,
-                        random=random,
-                        sequences=sequences,
-                        fanout=fanout,
-                        cache=cache,
+                        policy=policy or PollPolicy(),
+                        backoff=backoff or RetryPolicy().backoff,
+                        random=random or Random(),  # noqa: S311 - it spreads polls, no secret
                         hint_limit=hint_limit,
                     )
-                    desk = DeliveryDesk(
-                        owner=owner,
-                        clock=clock,
-                        random=random,
-                        backoff=backoff or RetryPolicy().backoff,
-                        fanout=fanout,
-                        notices=notices,
-                        cache=cache,
-                    )
-                    return {
-                        "recorder": recorder,
-                        "deliveries": desk,
-                        "standing": StandingClaims(desk, fanout),
-                        "submissions": SubmissionDesk(owner=owner, clock=clock, recorder=recorder),
-                        "notices": notices,
-                        "polls": PollDesk(account=account, clock=clock, policy=policy, random=random),
-                        "fanout": fanout,
-                    }
 
                 parts = await connection.run(begin)
-                deliveries, submissions = parts["deliveries"], parts["submissions"]
-                await connection.transact(lambda db: (deliveries.void_leases(db), submissions.void_leases(db)))
-                writer = Writer(connection, parts["standing"], on_commit)
+                await connection.transact(parts.void_leases)
+                writer = Writer(connection, parts.standing, on_commit)
                 async with writer.running(), open_reader(directory / DATABASE) as reading:
-                    yield cls(writer=writer, reader=Reader(reading, account=account), clock=clock, **parts)
+                    yield cls(writer, Reader(reading, account=account), clock, parts)
 
     def obstacles(self) -> tuple[str, ...]:
         """Say why nothing can be recorded, if that was so a moment ago; nobody need look closer to be told."""
@@ -152,7 +110,7 @@ class Store:
         """Note the handlers that are loaded now; deliveries are made for them from the next event on."""
         await self._writer.write(self._register, registrations)
 
-    def _register(self, db: Any, units: Sequence[Sequence[Registration]]) -> list[None]:
+    def _register(self, db: sqlite3.Connection, units: Sequence[Sequence[Registration]]) -> list[None]:
         for registrations in units:
             self._fanout.register(db, self._clock.now(), registrations)
         return [None] * len(units)
