@@ -72,8 +72,7 @@ class PollPolicy:
         """Return how a job is followed now that there is news of it.
 
         before: how it was; None for a job that was not known. job: as it is now. polled_at: when Kling was asked,
-        because the job was due; None for any other news. random: asked for the jitter of
-        a next poll, where there is one.
+        because the job was due; None for any other news. random: gives the jitter of the next poll, where there is one.
         """
         prompted, polls, by = False, 0, source
         if before is not None and before.prompted:

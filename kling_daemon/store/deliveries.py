@@ -11,7 +11,7 @@ from typing import Any
 from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock, from_millis, optional, to_millis
 from kling_daemon.deliveries import OPEN_STATES, Delivery, Settlement, due_after_loss
-from kling_daemon.events import NOTICE, JobEvent, Notice, NoticeKind
+from kling_daemon.events import JobEvent, Notice, NoticeKind
 from kling_daemon.fast_init import fast_init
 from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
@@ -166,9 +166,7 @@ class DeliveryDesk:
             Delivery(
                 id=seq,
                 handler=claim.handler,
-                item=events[event]
-                if event is not None
-                else notice_from_row(db.execute(self._sql[NOTICE], (notice,)).fetchone()),
+                item=events[event] if event is not None else self._notice(db, notice),
                 attempt=attempt + 1,
                 losses=losses,
                 created_at=from_millis(created_at),
@@ -187,6 +185,9 @@ class DeliveryDesk:
             events[seq] = event
             self._cache.put(seq, event)  # other handlers that lag as much will ask for it soon
         return events
+
+    def _notice(self, db: sqlite3.Connection, seq: int) -> Notice:
+        return notice_from_row(db.execute(self._sql["notice"], (seq,)).fetchone())
 
     def _results(
         self, db: sqlite3.Connection, event: int | None, notice: int | None, dependencies: Mapping[str, int]
