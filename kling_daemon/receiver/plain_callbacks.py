@@ -44,10 +44,7 @@ class PlainCallbacks:
     async def running(cls, inbox: Inbox, *, path: str, max_body: int) -> AsyncIterator[Self]:
         """Take callbacks for as long as the context lasts; what is under way at its end is answered first."""
         async with asyncio.TaskGroup() as tasks:
-            plain = cls(inbox, tasks, path=path, max_body=max_body)
-            yield plain
-            while plain._waiting:
-                plain._begin()
+            yield cls(inbox, tasks, path=path, max_body=max_body)
 
     def takes(self, message: RawRequestMessage) -> bool:
         """True for a POST of JSON of an announced and allowed length, to the callback path itself or a capability."""
@@ -67,20 +64,18 @@ class PlainCallbacks:
 
     def take(self, message: RawRequestMessage, body: bytes, answer: Callable[[bytes], None]) -> None:
         """Have a callback answered once it is committed."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._begin)
         self._waiting.append((Callback(headers=message.raw_headers, body=body, path=message.path), answer))
+        if len(self._waiting) == 1:
+            self._begin()
 
     def _begin(self) -> None:
-        """Begin to answer what has come in this turn of the loop."""
-        together = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER))]
-        if not together:
-            return
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._begin)
-        self._tasks.create_task(self._answer(together), name=f"{len(together)} callbacks")
+        self._tasks.create_task(self._answer(), name="callbacks that came together")
 
-    async def _answer(self, together: list[tuple[Callback, Callable[[bytes], None]]]) -> None:
+    async def _answer(self) -> None:
+        """Answer what has come in the turn of the loop in which this was begun."""
+        together = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER))]
+        if self._waiting:
+            self._begin()
         answers = await self._inbox.take_all([callback for callback, _ in together])
         as_bytes = {answer: to_bytes(answer) for answer in set(answers)}
         for (_, tell), answer in zip(together, answers, strict=True):
