@@ -140,11 +140,9 @@ class DeliveryDesk:
             handlers.append(row[0] if row else None)
         return handlers
 
-    def save_step(self, db: sqlite3.Connection, units: Sequence[tuple[int, str, Any]]) -> list[None]:
-        """Keep small results of handlers, each given as delivery, name and JSON value."""
-        db.executemany(
-            self._sql["save_step"], [(delivery, name, to_json_text(value)) for delivery, name, value in units]
-        )
+    def save_step(self, db: sqlite3.Connection, units: Sequence[tuple[int, str, str]]) -> list[None]:
+        """Keep small results of handlers, each given as delivery, name and JSON text."""
+        db.executemany(self._sql["save_step"], units)
         return [None] * len(units)
 
     def _claim(self, db: sqlite3.Connection, claim: Claim) -> list[Delivery]:

@@ -1,5 +1,6 @@
 """The store: what the daemon knows, on disk before anybody is told of it."""
 
+import json
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -158,8 +159,11 @@ class Store:
         return await self.read.step(delivery_id, step)
 
     async def save_step(self, delivery_id: int, step: str, value: Any) -> None:
-        """Keep a handler's JSON value for a delivery under a name."""
-        await self._writer.write(self._deliveries.save_step, (delivery_id, step, value))
+        """Keep a handler's JSON value for a delivery under a name; TypeError or ValueError for what is no JSON."""
+        # Before it waits for a transaction, which a mistake of a handler's must not make fail for others.
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()  # lone surrogates are no text that could be kept
+        await self._writer.write(self._deliveries.save_step, (delivery_id, step, text))
 
     async def raise_notice(self, notice: Notice) -> bool:
         """Store a notice with its deliveries; False when one of its kind and subject is open already."""

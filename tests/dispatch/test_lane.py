@@ -265,6 +265,25 @@ async def test_steps_and_cursor_outlive_the_attempt_that_made_them(tmp_path):
     assert seen == [(1, None), (1, {"at": 1}), (1, {"at": 2})]
 
 
+@pytest.mark.parametrize(
+    "value", [object(), float("nan"), "\udcff", {"a": {2, 3}}], ids=["object", "nan", "no text", "set"]
+)
+async def test_what_is_no_json_can_be_kept_under_no_step_and_harms_nobody_else(tmp_path, value):
+    async def make():
+        return value
+
+    async def behave(_item, context):
+        await context.step("number", make)
+
+    async with world(tmp_path) as here:
+        handler = configured("w", Witness(behave).open, events=COMPLETED, policy=RetryPolicy(max_attempts=1))
+        with structlog.testing.capture_logs() as lines:
+            async with here.dispatcher([handler]).running():
+                await here.report(1)
+                await here.until_states("w", "dead")
+    assert "group commit failed" not in [line["event"] for line in lines]
+
+
 async def test_a_handler_that_depends_on_others_waits_for_them_and_reads_their_results(tmp_path):
     gate = asyncio.Event()
 
