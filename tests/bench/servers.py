@@ -26,6 +26,8 @@ class Server:
     """One server under load."""
 
     port: int
+    received: dict[str, float] = field(default_factory=dict)
+    """When each task's callback had been read, by the monotonic clock; filled at the end."""
     called: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     """For each handler, after the end: which task's event it was given, and when by the monotonic clock."""
 
@@ -47,7 +49,7 @@ def bare() -> Iterator[Server]:
 def daemon(
     directory: Path, *, commit_each: bool = False, sections: str = "", environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """Run the daemon as shipped, with two handlers, over a state directory; `called` is filled at its end."""
+    """Run the daemon as shipped, with two handlers, over a state directory; its `received` and `called` come at its end."""
     port, config, calls = _free_port(), directory / "config.toml", directory / "calls"
     secret = directory / "secret"
     secret.write_text(f"whsec_{SECRET}")
@@ -71,7 +73,8 @@ def daemon(
         process.send_signal(signal.SIGTERM)
         if process.wait(PATIENCE) != 0:
             raise BrokenError(f"the daemon did not stop cleanly:\n{(directory / 'log').read_text()}")
-    server.called = json.loads(calls.read_text())
+    seen = json.loads(calls.read_text())
+    server.received, server.called = seen["received"], seen["called"]
 
 
 @contextmanager

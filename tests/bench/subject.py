@@ -1,4 +1,7 @@
-"""The daemon under measurement: as shipped, with two handlers that note when they were called."""
+"""The daemon under measurement: as shipped, with two handlers that note when they were called.
+
+It also notes when it had read each callback, by listening at the place where the listener hands it over.
+"""
 
 import argparse
 import asyncio
@@ -10,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from kling_daemon.app import rare_collections, run_daemon
 from kling_daemon.config import load
@@ -17,6 +21,7 @@ from kling_daemon.contexts import DeliveryContext, HandlerContext
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.events import Item
 from kling_daemon.handlers import ConfiguredHandler, Invoke
+from kling_daemon.receiver.plain_callbacks import PlainCallbacks
 from kling_daemon.store import writer
 from kling_daemon.telemetry import configure_logging
 
@@ -52,8 +57,21 @@ class Recorder:
         )
 
 
+def note_receipts() -> list[tuple[float, bytes]]:
+    """Have it noted when each callback was read from its connection, and return where that is noted."""
+    received: list[tuple[float, bytes]] = []
+    take = PlainCallbacks.take
+
+    def noting(self: PlainCallbacks, message: Any, body: bytes, answer: Any) -> None:
+        received.append((time.monotonic(), body))
+        take(self, message, body, answer)
+
+    PlainCallbacks.take = noting  # type: ignore[method-assign]
+    return received
+
+
 def main() -> None:
-    """Run until SIGTERM, then write what the handlers saw."""
+    """Run until SIGTERM, then write what was received and what the handlers saw."""
     parser = argparse.ArgumentParser()
     parser.add_argument("config", type=Path)
     parser.add_argument("calls", type=Path)
@@ -63,7 +81,7 @@ def main() -> None:
         writer.GROUP_LIMIT = 1
     settings = load(options.config, os.environ).settings_or_raise()
     configure_logging(settings.log.format, settings.log.level)
-    recorder = Recorder()
+    recorder, received = Recorder(), note_receipts()
     handlers = [recorder.handler("first"), recorder.handler("second")]
 
     def ready(_: object) -> None:
@@ -73,7 +91,8 @@ def main() -> None:
 
     with rare_collections() as start_is_over:  # as `kling-daemon run` does
         asyncio.run(run_daemon(settings, handlers, [], ready=ready))
-    options.calls.write_text(json.dumps(recorder.called))
+    receipts = {json.loads(body)["id"]: at for at, body in received}
+    options.calls.write_text(json.dumps({"received": receipts, "called": recorder.called}))
 
 
 if __name__ == "__main__":
