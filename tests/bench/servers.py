@@ -49,7 +49,7 @@ def bare() -> Iterator[Server]:
 def daemon(
     directory: Path, *, commit_each: bool = False, sections: str = "", environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """Run the daemon as shipped, with two handlers, over a state directory; its `received` and `called` come at its end."""
+    """Run the daemon as shipped, with two handlers, over a state directory; its end fills `received` and `called`."""
     port, config, calls = _free_port(), directory / "config.toml", directory / "calls"
     secret = directory / "secret"
     secret.write_text(f"whsec_{SECRET}")
