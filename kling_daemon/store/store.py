@@ -26,6 +26,7 @@ from kling_daemon.store.parts import Parts
 from kling_daemon.store.reader import Reader
 from kling_daemon.store.record import HINT_LIMIT
 from kling_daemon.store.rows import StoredJob
+from kling_daemon.store.safety_copy import make_safety_copy
 from kling_daemon.store.standing import StandingClaim
 from kling_daemon.store.submissions import Intent, Postponement, Submission
 from kling_daemon.store.writer import Writer
@@ -65,11 +66,13 @@ class Store:
         random: Random | None = None,
         hint_limit: int = HINT_LIMIT,
         on_commit: Callable[[int, float], None] = lambda _units, _seconds: None,
+        migrations: Sequence[tuple[int, str]] | None = None,
     ) -> AsyncIterator[Self]:
         """Lock the directory, bring the schema up to date, void the leases of earlier runs, and write until the end.
 
         backoff: the pauses of deliveries whose attempts are lost with the daemon more than once. hint_limit: how many
-        hints without weight wait at most. on_commit: told of each commit's units and seconds.
+        hints without weight wait at most. on_commit: told of each commit's units and seconds. migrations: all of them;
+        this version's own unless a test brings others. A database in use is copied before they change it.
 
         Raises StoreLockedError when another daemon holds the directory, StoreError when the database cannot be used.
         """
@@ -77,8 +80,11 @@ class Store:
         with exclusive(directory):
             async with open_writer(directory / DATABASE) as connection:
 
+                def copy(version: int) -> None:
+                    make_safety_copy(connection.raw, directory, version=version, at=clock.now())
+
                 def begin() -> Parts:
-                    migrate(connection.raw)
+                    migrate(connection.raw, migrations, before=copy)
                     return Parts.assemble(
                         connection.raw,
                         account=account,
