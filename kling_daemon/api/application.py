@@ -11,6 +11,7 @@ from kling_daemon.api.probes import ProbeRoutes
 from kling_daemon.api.problems import answer_with_problems
 from kling_daemon.api.services import ApiServices
 from kling_daemon.api.stats import StatsRoutes
+from kling_daemon.api.timelines import TimelineRoutes
 from kling_daemon.api.waiting import WaitingRoom
 
 
@@ -27,6 +28,7 @@ def build_api(services: ApiServices) -> web.Application:
     application.add_routes(
         [
             *JobRoutes(services, waiting).routes(),
+            *TimelineRoutes(services).routes(),
             *DeliveryRoutes(services).routes(),
             *HandlerRoutes(services).routes(),
             *StatsRoutes(services).routes(),

@@ -11,6 +11,7 @@ VERBS = {
     "simulate": "kling_daemon.cli.simulate:simulate",
     "submit": "kling_daemon.cli.submit:submit",
     "jobs": "kling_daemon.cli.jobs:jobs",
+    "explain": "kling_daemon.cli.explain:explain",
     "deliveries": "kling_daemon.cli.deliveries:deliveries",
     "plugins": "kling_daemon.cli.plugins:plugins",
     "config": "kling_daemon.cli.config:config",

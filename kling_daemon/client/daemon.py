@@ -28,6 +28,7 @@ from kling_daemon.client.models import (
     ProblemModel,
     StatsModel,
     SubmitModel,
+    TimelineModel,
 )
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
@@ -87,6 +88,10 @@ class Daemon:
     async def job(self, reference: str) -> JobModel:
         """Return the job with this id, task id or external id."""
         return await self._get(f"jobs/{_segment(reference)}", JobModel)
+
+    async def timeline(self, reference: str) -> TimelineModel:
+        """Return what happened to a job, in its order, and what is to come."""
+        return await self._get(f"jobs/{_segment(reference)}/timeline", TimelineModel)
 
     async def wait(self, reference: str, patience: timedelta | None = None) -> JobModel:
         """Return the job at its end, or as it stands when the patience is over; None waits for as long as it takes."""

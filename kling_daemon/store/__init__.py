@@ -3,8 +3,10 @@
 from kling_daemon.store.connection import DATABASE
 from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
 from kling_daemon.store.fanout import Registration
+from kling_daemon.store.history import History, HistoryEntry, UnfinishedDelivery
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
 from kling_daemon.store.reader import AmbiguousReferenceError, CallbackRow, DeliveryRow, HandlerRow, Reader
+from kling_daemon.store.retention import OldRows, Sweep, Swept
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.standing import StandingClaim
 from kling_daemon.store.store import Store
@@ -18,9 +20,12 @@ __all__ = [
     "Effect",
     "HandlerRow",
     "HintWeight",
+    "History",
+    "HistoryEntry",
     "Intent",
     "News",
     "Postponement",
+    "OldRows",
     "RawCallback",
     "Reader",
     "Recorded",
@@ -33,4 +38,7 @@ __all__ = [
     "StoredJob",
     "Submission",
     "SubmissionState",
+    "Sweep",
+    "Swept",
+    "UnfinishedDelivery",
 ]

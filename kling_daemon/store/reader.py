@@ -17,6 +17,7 @@ from kling_daemon.events import EventType, JobEvent, Notice
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store.connection import DATABASE, open_reader
 from kling_daemon.store.errors import StoreUnavailableError
+from kling_daemon.store.history import History, create_from_row, entry_from_row, unfinished_from_row
 from kling_daemon.store.news import RawCallback
 from kling_daemon.store.rows import StoredJob, event_from_row, from_row, notice_from_row
 from kling_daemon.store.statements import Statements
@@ -109,6 +110,23 @@ class Reader:
             if rows:
                 return from_row(rows[0]).job
         return None
+
+    async def history(self, job_id: str, *, limit: int) -> History | None:
+        """Return what happened to a job and what is to come, with the latest entries up to the limit."""
+        rows = await self._all("job_by_id", (job_id,))
+        if not rows:
+            return None
+        stored = from_row(rows[0])
+        job = (stored.seq,)
+        entries = await self._all("history", {"job": stored.seq, "limit": limit})
+        creates = await self._all("create", job)
+        return History(
+            stored=stored,
+            entries=tuple(entry_from_row(row) for row in reversed(entries)),
+            create=create_from_row(creates[0]) if creates else None,
+            deliveries=tuple(unfinished_from_row(row) for row in await self._all("unfinished_deliveries", job)),
+            hinted_at=await self._moment("hinted_at", (stored.job.task_id, stored.job.account)),
+        )
 
     async def jobs(
         self, *, limit: int, before: int | None = None, state: JobState | None = None

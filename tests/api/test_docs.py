@@ -13,6 +13,9 @@ from kling_daemon.client.models import (
     PluginModel,
     StatsModel,
     SubmitModel,
+    TimelineEntryModel,
+    TimelineModel,
+    UpcomingModel,
 )
 
 DOCS = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
@@ -39,6 +42,7 @@ def test_the_examples_are_what_the_models_read():
 
 
 def test_every_field_is_named():
-    for model in (DeliveryModel, HandlerModel, PluginModel, StatsModel, NoticeModel):
+    timeline = (TimelineModel, TimelineEntryModel, UpcomingModel)
+    for model in (DeliveryModel, HandlerModel, PluginModel, StatsModel, NoticeModel, *timeline):
         for field in model.model_fields:
             assert re.search(rf"\b{field}\b", DOCS), f"{model.__name__}.{field}"

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from fakes.reports import make_report
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter
 from kling_daemon.api import ApiServices, build_api, digest
 from kling_daemon.bus import Bus
 from kling_daemon.client import Daemon, Target
-from kling_daemon.clock import SystemClock
+from kling_daemon.clock import Clock, SystemClock
 from kling_daemon.config import TcpAddress, UnixAddress
 from kling_daemon.dispatch import HandlerStatus, Openness
 from kling_daemon.ids import new_id
@@ -85,9 +86,15 @@ class LocalApi:
 
 
 @asynccontextmanager
-async def local_api(directory: Path, *, address: TcpAddress | UnixAddress = LOCAL, bus: Bus | None = None):
-    """Run the API until the context is left."""
-    async with Store.open(directory, clock=SystemClock()) as store:
+async def local_api(
+    directory: Path,
+    *,
+    address: TcpAddress | UnixAddress = LOCAL,
+    bus: Bus | None = None,
+    clock: Clock | None = None,
+):
+    """Run the API until the context is left; what the store draws by lot is the same each time."""
+    async with Store.open(directory, clock=clock or SystemClock(), random=Random(1)) as store:  # noqa: S311 - no secret
         await store.register_handlers(
             [
                 Registration(name=name, events=frozenset({"job.completed"}), depends_on=())

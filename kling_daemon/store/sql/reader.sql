@@ -24,6 +24,36 @@ FROM events e JOIN jobs j ON j.seq = e.job
 WHERE e.seq > :after AND (:job IS NULL OR j.id = :job) AND (:type IS NULL OR e.type = :type)
 ORDER BY e.seq LIMIT :limit;
 
+-- name: history
+-- `step` orders what happened in the same millisecond: what came, what it led to, who was told
+SELECT 'callback' AS kind, 1 AS step, c.seq, c.received_at AS at, c.last_at AS until, NULL AS source, c.verdict, c.count,
+  r.state, NULL AS previous_state, r.effect, NULL AS type, NULL AS handler, NULL AS delivery, NULL AS attempt,
+  NULL AS outcome, NULL AS error
+FROM callbacks c LEFT JOIN reports r ON r.job = c.job AND r.callback = c.seq WHERE c.job = :job
+UNION ALL
+SELECT 'report', 1, seq, received_at, NULL, source, NULL, NULL, state, NULL, effect, NULL, NULL, NULL, NULL, NULL, NULL
+FROM reports WHERE job = :job AND callback IS NULL
+UNION ALL
+SELECT 'event', 2, seq, occurred_at, NULL, NULL, NULL, NULL, state, previous_state, NULL, type, NULL, NULL, NULL, NULL, NULL
+FROM events WHERE job = :job
+UNION ALL
+SELECT 'attempt', 3, a.rowid, a.started_at, a.finished_at, NULL, NULL, NULL, NULL, NULL, NULL, e.type, h.name, d.seq,
+  a.attempt, a.outcome, a.error
+FROM events e JOIN deliveries d ON d.event = e.seq JOIN attempts a ON a.delivery = d.seq JOIN handlers h ON h.seq = d.handler
+WHERE e.job = :job
+ORDER BY at DESC, step DESC, seq DESC LIMIT :limit;
+
+-- name: create
+SELECT state, tries, due_at, error FROM submissions WHERE job = ?;
+
+-- name: unfinished_deliveries
+SELECT d.seq, h.name AS handler, d.event, e.type, d.state, d.attempt, d.due_at, d.claimed_at, d.error
+FROM events e JOIN deliveries d ON d.event = e.seq JOIN handlers h ON h.seq = d.handler
+WHERE e.job = ? AND d.state IN ('pending', 'running', 'dead') ORDER BY d.seq;
+
+-- name: hinted_at
+SELECT min(received_at) AS due_at FROM hints WHERE task_id = ? AND account = ?;
+
 -- name: event_counts
 SELECT type, count(*) AS events FROM events GROUP BY type;
 
