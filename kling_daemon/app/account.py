@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kling_daemon.app.looping import Loop
-from kling_daemon.app.secrets import api_key
+from kling_daemon.app.secrets import kling_credential
 from kling_daemon.clock import Clock
 from kling_daemon.config import Settings
-from kling_daemon.jobs import Job
-from kling_daemon.kling.client import KlingClient
+from kling_daemon.jobs import Generation, Job
+from kling_daemon.kling.client import NEEDS_API_KEY, KlingClient
+from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.poller import Poller
 from kling_daemon.store import Store
 from kling_daemon.submission import Intake, Spool, SubmitRefusedError, Submitter
@@ -24,6 +25,8 @@ class Account:
 
     loops: Mapping[str, Loop]
     intake: Intake | None
+    opens_new_generation: bool = True
+    """False with access key and secret key alone."""
 
     async def submit(
         self,
@@ -34,9 +37,11 @@ class Account:
         external_id: str | None = None,
         job_id: str | None = None,
     ) -> Job:
-        """Store the intent to create a job, as `Intake.accept` does."""
+        """Store the intent to create a job, as `Intake.accept` does, unless our credential is not good for it."""
         if self.intake is None:
             raise SubmitRefusedError("no Kling API key is configured; set kling.api_key or KLING_API_KEY")
+        if not self.opens_new_generation and endpoint_of(path).generation is Generation.NEW:
+            raise SubmitRefusedError(f"{NEEDS_API_KEY}; set kling.api_key or KLING_API_KEY, or use such a path")
         return await self.intake.accept(path, body, tags=tags, external_id=external_id, job_id=job_id)
 
 
@@ -57,13 +62,13 @@ class Parts:
 @asynccontextmanager
 async def open_account(settings: Settings, parts: Parts) -> AsyncIterator[Account]:
     """Open the connections to Kling, which are made when they are needed; starting never waits for Kling."""
-    key = api_key(settings)
-    if key is None:
+    credential = kling_credential(settings, parts.clock)
+    if credential is None:
         yield Account(loops={}, intake=None)
         return
     async with KlingClient(
         settings.kling.base_url,
-        key,
+        credential,
         clock=parts.clock,
         timeout=settings.kling.timeout,
         max_requests_per_second=settings.kling.max_requests_per_second,
@@ -100,4 +105,8 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         adopt=settings.trust.adopt == "called",
         hint_queries_per_minute=settings.trust.hint_queries_per_minute,
     )
-    return Account(loops={"submitter": submitter, "poller": poller}, intake=intake)
+    return Account(
+        loops={"submitter": submitter, "poller": poller},
+        intake=intake,
+        opens_new_generation=client.opens_new_generation,
+    )

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import structlog
 
+from kling_daemon.clock import Clock
 from kling_daemon.config import Problem, Settings
-from kling_daemon.kling.auth import ApiKey
+from kling_daemon.kling.auth import ApiKey, Credential
+from kling_daemon.kling.tokens import KeyPair, SignedTokens
 from kling_daemon.standard_webhooks import Secret
 
 log = structlog.get_logger(__name__)
@@ -17,9 +19,27 @@ def webhook_secrets(settings: Settings) -> list[Secret]:
     return [Secret.parse(name, secret.get_secret_value()) for name, secret in settings.trust.secrets.items()]
 
 
-def api_key(settings: Settings) -> ApiKey | None:
-    """Return the key of the Kling account, if there is one; ValueError for one that is malformed."""
+def kling_credential(settings: Settings, clock: Clock) -> Credential | None:
+    """Return what proves to Kling who we are, if there is anything; ValueError for what is malformed.
+
+    The API key wins over access key and secret key, since it is good for everything that they are good for.
+    """
+    api_key = _api_key(settings)
+    if api_key is not None:
+        return api_key
+    pair = _key_pair(settings)
+    return None if pair is None else SignedTokens(pair, clock)
+
+
+def _api_key(settings: Settings) -> ApiKey | None:
     return None if settings.kling.api_key is None else ApiKey(key=settings.kling.api_key.get_secret_value())
+
+
+def _key_pair(settings: Settings) -> KeyPair | None:
+    access_key, secret_key = settings.kling.access_key, settings.kling.secret_key
+    if access_key is None or secret_key is None:
+        return None
+    return KeyPair(access_key=access_key.get_secret_value(), secret_key=secret_key.get_secret_value())
 
 
 def problems_with_secrets(settings: Settings) -> list[Problem]:
@@ -30,16 +50,22 @@ def problems_with_secrets(settings: Settings) -> list[Problem]:
             Secret.parse(name, secret.get_secret_value())
         except ValueError as error:
             problems.append(Problem(path=f"trust.secrets.{name}", message=str(error)))
-    try:
-        api_key(settings)
-    except ValueError as error:
-        problems.append(Problem(path="kling.api_key", message=str(error)))
+    for path, read in (("kling.api_key", _api_key), ("kling.secret_key", _key_pair)):
+        try:
+            read(settings)
+        except ValueError as error:
+            problems.append(Problem(path=path, message=str(error)))
     return problems
 
 
 def warn_of_missing(settings: Settings) -> None:
     """Log which secrets there are none of, since the daemon runs without them, only not as well."""
-    if settings.kling.api_key is None:
+    if settings.kling.api_key is None and settings.kling.access_key is not None:
+        log.warning(
+            "no kling api key: with access and secret key alone, only jobs of paths below /v1/ can be made and polled",
+            remedy="make an API key in Kling's console and set kling.api_key, KLING_API_KEY or kling_api_key",
+        )
+    elif settings.kling.api_key is None:
         log.warning(
             "no kling api key: callbacks are taken, but nothing can be polled, confirmed or submitted",
             remedy="set kling.api_key, KLING_API_KEY or the credential kling_api_key",

@@ -29,9 +29,16 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
             keys=(("trust", "require_signature"), ("trust", "secrets")),
             message="needs a webhook secret (trust.secrets.NAME or KLING_WEBHOOK_SECRETS): without one, all is refused",
         )
-    if settings.trust.confirm == "always" and settings.kling.api_key is None:
+    kling = settings.kling
+    if (kling.access_key is None) != (kling.secret_key is None):
+        given, missing = ("secret_key", "access_key") if kling.access_key is None else ("access_key", "secret_key")
         yield Contradiction(
-            keys=(("trust", "confirm"), ("kling", "api_key")),
+            keys=(("kling", given), ("kling", missing)),
+            message=f"needs kling.{missing} (or KLING_{missing.upper()}): the two sign together, or not at all",
+        )
+    if settings.trust.confirm == "always" and kling.api_key is None and kling.access_key is None:
+        yield Contradiction(
+            keys=(("trust", "confirm"), ("kling", "api_key"), ("kling", "access_key")),
             message='"always" needs kling.api_key, or Kling cannot be asked and no callback is ever believed',
         )
     if settings.poller.max_interval < settings.poller.interval:

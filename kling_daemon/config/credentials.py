@@ -10,9 +10,16 @@ from kling_daemon.config.problems import Problem
 from kling_daemon.config.secrets import SecretError, one_line, read_secret_file
 
 API_KEY = "kling_api_key"
+ACCESS_KEY = "kling_access_key"
+SECRET_KEY = "kling_secret_key"  # noqa: S105 - the name of a credential
 WEBHOOK_SECRETS = "webhook_secrets"
 
-_VARIABLES = {API_KEY: "KLING_API_KEY", WEBHOOK_SECRETS: "KLING_WEBHOOK_SECRETS"}
+_VARIABLES = {
+    API_KEY: "KLING_API_KEY",
+    ACCESS_KEY: "KLING_ACCESS_KEY",
+    SECRET_KEY: "KLING_SECRET_KEY",
+    WEBHOOK_SECRETS: "KLING_WEBHOOK_SECRETS",
+}
 
 
 def read_credentials(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
@@ -27,10 +34,10 @@ def read_credentials(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[P
             source, text = _find(name, environ)
             if text is None:
                 continue
-            if name == API_KEY:
-                tree["kling"] = {"api_key": one_line(text, source)}
-            else:
+            if name == WEBHOOK_SECRETS:
                 tree["trust"] = {"secrets": _named(text, source)}
+            else:
+                tree.setdefault("kling", {})[name.removeprefix("kling_")] = one_line(text, source)
         except SecretError as error:
             problems.append(Problem(path=variable, message=str(error)))
     return tree, problems

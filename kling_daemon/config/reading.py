@@ -40,7 +40,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     """Read the configuration from a file, if any, and the environment; no mistake raises.
 
     Of two values for a key the first of these counts: the environment's `KLING_DAEMON_SECTION__KEY`, the file, a
-    credential (`$CREDENTIALS_DIRECTORY`, `KLING_API_KEY`, `KLING_WEBHOOK_SECRETS`), the default.
+    credential (`$CREDENTIALS_DIRECTORY`, `KLING_API_KEY`, `KLING_ACCESS_KEY`, `KLING_SECRET_KEY`,
+    `KLING_WEBHOOK_SECRETS`), the default.
     """
     try:
         file_tree = {} if path is None else tomllib.loads(path.read_bytes().decode())
@@ -58,7 +59,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     environment_tree, problems = read_environment(environ)
     credentials_tree, unusable = read_credentials(environ)
     trees = []
-    doubtful: list[Key] = [("kling", "api_key"), ("trust", "secrets")] if unusable else []
+    doubtful: list[Key] = [("kling",), ("trust", "secrets")] if unusable else []
     for tree in (environment_tree, file_tree):
         resolved, missing = resolve(tree, environ)
         trees.append(resolved)

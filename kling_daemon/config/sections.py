@@ -32,6 +32,10 @@ class KlingSettings(Section):
 
     base_url: RootUrl = "https://api-singapore.klingai.com"
     api_key: SecretText | None = None
+    """Good for everything; where there is one, the next two are not used."""
+    access_key: SecretText | None = None
+    secret_key: SecretText | None = None
+    """Signs a token for the access key; good for the legacy generation alone."""
     timeout: PositiveDuration = timedelta(seconds=30)
     """How long one request to Kling may take."""
     max_requests_per_second: Rate = 10.0
@@ -82,11 +86,21 @@ class StoreSettings(Section):
 
     directory: Path
     """Holds the database, the API token, the key of the capabilities, and the handlers' own folders."""
+    retention: Duration = timedelta(days=90)
+    """How long a job is kept once it has ended and all its deliveries are done."""
 
     @pydantic.field_validator("directory")
     @classmethod
     def _is_absolute(cls, directory: Path) -> Path:
         return directory.expanduser().absolute()
+
+    @pydantic.field_validator("retention")
+    @classmethod
+    def _outlives_kling(cls, retention: timedelta) -> timedelta:
+        # Kling keeps results for about 30 days: what it may still speak of must not be forgotten, and taken for new.
+        if retention < timedelta(days=35):
+            raise ValueError("must be 35d or more: Kling itself may speak of a job for about 30 days")
+        return retention
 
 
 class DeliverySettings(Section):

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +12,10 @@ import structlog
 
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import Generation
+from kling_daemon.kling.answers import PERHAPS_ONE_ID, Answers, merge
 from kling_daemon.kling.auth import Credential
 from kling_daemon.kling.bodies import UnreadableError
+from kling_daemon.kling.by_product import PAGE_SIZE, query_by_product
 from kling_daemon.kling.dialects import entries_of, read_task, status_word, task_id_of
 from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.kling.errors import ErrorKind, KlingError
@@ -27,24 +28,12 @@ log = structlog.get_logger(__name__)
 MAX_IDS = 20
 """How many ids one `GET /tasks` takes; Kling answers 1201 to more."""
 
+NEEDS_API_KEY = "Kling's new API takes an API key only; an access key and a secret key open the paths below /v1/"
+
 _TASKS = "/tasks"
-_PERHAPS_ONE_ID = frozenset({ErrorKind.BAD_REQUEST, ErrorKind.TASK_NOT_FOUND, ErrorKind.TOO_MANY_IDS})
 _NO_SEGMENTS = frozenset({"", ".", ".."})  # at the end of a path they would name something else than a task
 _UNREADABLE = "the answer holds no readable task"
 _OTHER_TASK = "the answer speaks of another task"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """What Kling said about many tasks; a part that failed leaves the others whole."""
-
-    reports: tuple[Report, ...] = ()
-    unknown_ids: frozenset[str] = frozenset()
-    """Asked for, and missing from a request's good answer: Kling does not know them under this account."""
-    unanswered_ids: frozenset[str] = frozenset()
-    """Asked for in vain: the request failed, or what may be their entry could not be read. Nothing follows from it."""
-    errors: tuple[KlingError, ...] = ()
-    """Why requests failed, one for each; not for an id that Kling refuses while it answers others, which is logged."""
 
 
 class KlingClient:
@@ -81,6 +70,7 @@ class KlingClient:
             max_answer=max_answer,
             on_request=on_request,
         )
+        self._credential = credential
         self._clock = clock
         self._read_attempts = read_attempts
         self._read_backoff = read_backoff
@@ -94,22 +84,32 @@ class KlingClient:
     ) -> None:
         await self._transport.__aexit__(kind, error, traceback)
 
+    @property
+    def opens_new_generation(self) -> bool:
+        """False when our credential is good for legacy paths only; the others then raise, and nothing is sent."""
+        return self._credential.opens_new_generation
+
     async def create(self, path: str, body: bytes) -> Report:
-        """Create a task and return Kling's first report of it. Sent once, whatever happens.
+        """Create a task and return Kling's first report of it. Sent once, unless our token was refused for its time.
 
         body: JSON, sent as it is. On an error whose kind says `calls_for_look_up`, there may be a task.
         """
+        self._check_opens(endpoint_of(path).generation)
         answer = await self._transport.request("create", "POST", path, body=body)
         return self._read_one(answer, source=Source.SUBMISSION, endpoint=path)
 
-    async def query(self, task_ids: Sequence[str]) -> Answers:
+    async def query(self, task_ids: Sequence[str], endpoints: Mapping[str, str] | None = None) -> Answers:
         """Ask after tasks of either generation, in requests of at most 20 ids that run side by side.
 
-        An id that cannot be Kling's is not asked for and counts as unknown. A request that fails, or an entry that
-        cannot be read, loses nobody else's report.
+        endpoints: the paths that created tasks, by their ids, as far as they are known; they matter where our
+        credential does not open `GET /tasks`. An id that cannot be Kling's is not asked for and counts as unknown. A
+        request that fails, or an entry that cannot be read, loses nobody else's report.
         """
         ids = list(dict.fromkeys(task_ids))
         askable = [task_id for task_id in ids if read_identifier(task_id) == task_id]
+        if not self.opens_new_generation:
+            never_asked = Answers(unknown_ids=frozenset(ids).difference(askable))
+            return merge([never_asked, await query_by_product(self, askable, endpoints or {})])
         chunks = [askable[start : start + MAX_IDS] for start in range(0, len(askable), MAX_IDS)]
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -117,11 +117,17 @@ class KlingClient:
                 for number, chunk in enumerate(chunks, start=1)
             ]
         never_asked = Answers(unknown_ids=frozenset(ids).difference(askable))
-        return _merge([never_asked, *(task.result() for task in tasks)])
+        return merge([never_asked, *(task.result() for task in tasks)])
 
     async def query_one(self, path: str, task_or_external_id: str) -> Report | None:
         """Ask after one legacy task at the path that created it; None when Kling does not know the id."""
         return await self._query_legacy("query_one", path, task_or_external_id, Source.POLL)
+
+    async def newest(self, path: str, wanted: frozenset[str]) -> tuple[Report, ...]:
+        """Return what the newest page (500 tasks) of a legacy product's list says about the wanted tasks."""
+        answer = await self._read("list", path, {"pageNum": "1", "pageSize": str(PAGE_SIZE)})
+        entries = [entry for entry in _entries_of(answer) if task_id_of(entry) in wanted]
+        return self._read_entries(wanted, entries, endpoint=path).reports
 
     async def look_up(self, path: str, external_id: str) -> Report | None:
         """Find the task that an ambiguous create may have made, by our own id.
@@ -133,6 +139,7 @@ class KlingClient:
             raise KlingError(ErrorKind.NO_SUCH_RESOURCE, f"{path} offers no look-up by this external id")
         if endpoint.generation is Generation.LEGACY:
             return await self._query_legacy("look_up", path, external_id, Source.SUBMISSION)
+        self._check_opens(endpoint.generation)
         answer = await self._read("look_up", _TASKS, {"external_task_ids": external_id})
         entries = _entries_of(answer)
         reports = [self._read_one(entry, source=Source.SUBMISSION, endpoint=path) for entry in entries]
@@ -144,28 +151,33 @@ class KlingClient:
                 return report
         raise KlingError(ErrorKind.UNINTELLIGIBLE, _OTHER_TASK)
 
+    def _check_opens(self, generation: Generation) -> None:
+        """Raise what Kling would answer, without asking it."""
+        if generation is Generation.NEW and not self.opens_new_generation:
+            raise KlingError(ErrorKind.CREDENTIALS, NEEDS_API_KEY)
+
     async def _query_chunk(self, ids: list[str]) -> Answers:
         try:
             answer = await self._read("query", _TASKS, {"task_ids": ",".join(ids)})
             entries = _entries_of(answer)
         except KlingError as error:
-            if error.kind in _PERHAPS_ONE_ID and len(ids) > 1:
+            if error.kind in PERHAPS_ONE_ID and len(ids) > 1:
                 # One id that Kling takes offence at must not silence the others for ever.
                 middle = len(ids) // 2
-                return _merge([await self._query_chunk(ids[:middle]), await self._query_chunk(ids[middle:])])
+                return merge([await self._query_chunk(ids[:middle]), await self._query_chunk(ids[middle:])])
             if error.kind is ErrorKind.TASK_NOT_FOUND:
                 return Answers(unknown_ids=frozenset(ids))
-            if error.kind in _PERHAPS_ONE_ID:
+            if error.kind in PERHAPS_ONE_ID:
                 log.warning("kling refuses to be asked for a task", task_id=ids[0], error=str(error))
             return Answers(unanswered_ids=frozenset(ids), errors=(error,))
         return self._read_entries(frozenset(ids), entries)
 
-    def _read_entries(self, asked: frozenset[str], entries: Iterable[Any]) -> Answers:
+    def _read_entries(self, asked: frozenset[str], entries: Iterable[Any], endpoint: str | None = None) -> Answers:
         reports: list[Report] = []
         unread: set[str | None] = set()
         for entry in entries:
             try:
-                report = self._read_entry(entry, source=Source.POLL)
+                report = self._read_entry(entry, source=Source.POLL, endpoint=endpoint)
             except UnreadableError as error:
                 log.warning("unreadable entry in an answer of kling's", flaw=error.flaw)
                 unread.add(task_id_of(entry))
@@ -230,18 +242,3 @@ def _entries_of(answer: Mapping[str, Any]) -> list[Any]:
         return entries_of(answer)
     except UnreadableError as error:
         raise KlingError(ErrorKind.UNINTELLIGIBLE, f"{_UNREADABLE}: {error.flaw}") from error
-
-
-def _merge(parts: Iterable[Answers]) -> Answers:
-    parts = list(parts)
-    reports = tuple(report for part in parts for report in part.reports)
-    errors = tuple(error for part in parts for error in part.errors)
-    if reports:
-        # Kling answers us: what it holds against a single id must not look like an outage.
-        errors = tuple(error for error in errors if error.kind not in _PERHAPS_ONE_ID)
-    return Answers(
-        reports=reports,
-        unknown_ids=frozenset().union(*(part.unknown_ids for part in parts)),
-        unanswered_ids=frozenset().union(*(part.unanswered_ids for part in parts)),
-        errors=errors,
-    )

@@ -14,7 +14,8 @@ class ErrorKind(StrEnum):
     CREDENTIALS = "credentials"
     """1000, 1001, 1002: Kling does not accept our key. Nothing can be asked or created; a person must act."""
     TOKEN_TIME = "token_time"  # noqa: S105 - the name of a kind of error
-    """1003, 1004: a signed token is not yet or no longer valid. An API key never gets this answer."""
+    """1003, 1004: a signed token is not yet or no longer valid, and neither was the one signed after it. An API key
+    never gets this answer."""
     BALANCE = "balance"
     """1100, 1101, 1102: the account is abnormal, in arrears or its pack is empty. Nothing was created; queries work."""
     PERMISSION = "permission"

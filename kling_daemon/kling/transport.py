@@ -91,8 +91,19 @@ class Transport:
         """Send one request when the rate allows it, and return the envelope of a success (code 0).
 
         verb: what `on_request` is told. path: percent-encoded where needed, below the base URL. The time-out counts
-        from when the request may be sent. Raises KlingError, and nothing else whatever comes back.
+        from when the request may be sent. Raises KlingError, and nothing else whatever comes back. A token that Kling
+        refuses for its time is signed anew and the request sent once more: the refused one did nothing.
         """
+        try:
+            return await self._attempt(verb, method, path, query, body)
+        except KlingError as error:
+            if error.kind is not ErrorKind.TOKEN_TIME or not self._credential.renew():
+                raise
+        return await self._attempt(verb, method, path, query, body)
+
+    async def _attempt(
+        self, verb: str, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None
+    ) -> dict[str, Any]:
         try:
             answer = await self._ask(method, path, query, body)
         except KlingError as error:
@@ -102,11 +113,12 @@ class Transport:
         return answer
 
     async def _ask(self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None) -> dict[str, Any]:
+        await self._limiter.acquire()
+        # Not before it may be sent: a signed token ages while it waits.
         headers = {"Authorization": self._credential.authorization()}
         if body is not None:
             headers["Content-Type"] = "application/json"
         progress = _Progress()
-        await self._limiter.acquire()
         try:
             async with self._session.request(
                 method,
@@ -118,7 +130,8 @@ class Transport:
                 allow_redirects=False,
                 trace_request_ctx=progress,
             ) as response:
-                http_status, raw = response.status, await self._read(response)
+                http_status, date = response.status, response.headers.get("Date")
+                raw = await self._read(response)
         except (aiohttp.ClientResponseError, HttpProcessingError) as error:
             # Not chained: aiohttp keeps the request's headers, and so our key, on this one.
             what = f"the answer is no HTTP: {type(error).__name__}"
@@ -126,7 +139,10 @@ class Transport:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             kind = ErrorKind.NO_ANSWER if progress.sent else ErrorKind.UNREACHABLE
             raise KlingError(kind, f"{method} {path}: {_describe(error, self._timeout)}") from error
-        return self._read_answer(http_status, await _parse(http_status, raw), headers["Authorization"])
+        answer = await _parse(http_status, raw)
+        # Only now: what answers with HTML is not Kling, and its clock tells nothing.
+        self._credential.hear(date)
+        return self._read_answer(http_status, answer, headers["Authorization"])
 
     def _url(self, path: str) -> str:
         """Return the URL of a path, which can neither leave the host nor bring a query of its own."""

@@ -119,20 +119,23 @@ class Poller:
         if not by_task:
             return None
         asked_at = self._clock.now()
-        answers = await self._client.query(list(by_task))
+        endpoints = {task_id: stored.job.endpoint for task_id, stored in by_task.items() if stored.job.endpoint}
+        answers = await self._client.query(list(by_task), endpoints)
         trouble = _first_trouble(answers.errors)
         await self._record([(by_task[report.task_id or ""], report) for report in answers.reports], asked_at)
         if answers.reports or trouble is None:
             await self._health.answered()
         unknown = [by_task[task_id] for task_id in answers.unknown_ids]
-        await self._put_off_strangers([stored for stored in unknown if not _has_own_query(stored)])
+        # With access and secret key alone, each was already asked for at its own path.
+        ask_again = self._client.opens_new_generation
+        await self._put_off_strangers([stored for stored in unknown if not (ask_again and _has_own_query(stored))])
         unanswered = [by_task[task_id] for task_id in answers.unanswered_ids]
         if trouble is not None:
             self._counters.polls("failed", len(unanswered))
             return trouble
         # What Kling will not answer, or nobody can read, must not be asked for again and again without a pause.
         await self._put_off(unanswered, "unreadable")
-        return await self._ask_one_by_one([stored for stored in unknown if _has_own_query(stored)])
+        return await self._ask_one_by_one([stored for stored in unknown if ask_again and _has_own_query(stored)])
 
     async def _put_off_strangers(self, strangers: Sequence[StoredJob]) -> None:
         """Put off jobs that Kling does not know. However often that happens, it ends none of them."""

@@ -5,7 +5,8 @@ import pytest
 from fakes.running_daemon import SECRET_TEXT, running_daemon, settings_of
 
 from kling_daemon.app import problems_with_secrets
-from kling_daemon.app.secrets import credential
+from kling_daemon.app.secrets import credential, kling_credential
+from kling_daemon.testing import ManualClock
 
 SHOWN = "shown"
 
@@ -34,6 +35,36 @@ def test_a_credential_of_systemd_is_found_where_systemd_says(tmp_path, monkeypat
     assert credential("api_token") is None
     (tmp_path / "api_token").write_text("given")
     assert credential("api_token") == "given"
+
+
+def keys(**named):
+    return {name: pydantic.SecretStr(text) for name, text in named.items()}
+
+
+def test_an_api_key_wins_over_access_key_and_secret_key(tmp_path):
+    both = settings_of(tmp_path, kling=keys(api_key="key", access_key="ak", secret_key="sk"))
+    pair = settings_of(tmp_path, kling=keys(access_key="ak", secret_key="sk"))
+    assert kling_credential(both, ManualClock()).authorization() == "Bearer key"
+    assert not kling_credential(pair, ManualClock()).opens_new_generation
+    assert kling_credential(settings_of(tmp_path), ManualClock()) is None
+
+
+def test_a_secret_key_that_cannot_sign_is_named(tmp_path):
+    wrong = settings_of(tmp_path, kling=keys(access_key="ak", secret_key=f"ssh-rsa {SHOWN}"))
+    [problem] = problems_with_secrets(wrong)
+    assert problem.path == "kling.secret_key"
+    assert SHOWN not in problem.message
+
+
+async def test_with_access_and_secret_key_alone_the_new_api_is_refused_before_anything_is_stored(tmp_path):
+    account = keys(access_key="ak", secret_key="sk")
+    async with running_daemon(tmp_path, kling="http://127.0.0.1:9", account=account) as daemon:
+        order = {"endpoint": "/text-to-video/kling-3.0", "body": {"prompt": "x"}}
+        async with daemon.api.post("/api/v1/jobs", json=order) as answer:
+            assert answer.status == 400
+            assert "takes an API key only" in await answer.text()
+        async with daemon.api.get("/api/v1/jobs") as answer:
+            assert (await answer.json())["items"] == []
 
 
 async def test_without_a_key_callbacks_are_taken_and_submitting_is_refused_in_words(tmp_path):

@@ -17,6 +17,8 @@ def told(**variables):
         ({"RECEIVER__LISTEN": "0.0.0.0:8766"}, "api.listen: must differ from receiver.listen"),
         ({"TRUST__REQUIRE_SIGNATURE": "true"}, "KLING_DAEMON_TRUST__REQUIRE_SIGNATURE: needs a webhook secret"),
         ({"TRUST__CONFIRM": "always"}, 'KLING_DAEMON_TRUST__CONFIRM: "always" needs kling.api_key'),
+        ({"KLING__ACCESS_KEY": '{ env = "HOME" }'}, "KLING_DAEMON_KLING__ACCESS_KEY: needs kling.secret_key"),
+        ({"KLING__SECRET_KEY": '{ env = "HOME" }'}, "KLING_DAEMON_KLING__SECRET_KEY: needs kling.access_key"),
         ({"POLLER__INTERVAL": "6m"}, "poller.max_interval: must not be less than poller.interval"),
         ({"DELIVERY__MAX_BACKOFF": "1s"}, "KLING_DAEMON_DELIVERY__MAX_BACKOFF: must not be less than"),
     ],
@@ -24,6 +26,15 @@ def told(**variables):
 def test_settings_that_contradict_each_other_are_told(variables, expected):
     [problem] = told(**variables)
     assert problem.startswith(expected)
+
+
+def test_access_key_and_secret_key_go_together_from_wherever_they_come():
+    pair = {"KLING_ACCESS_KEY": "ak", "KLING_SECRET_KEY": "sk"}
+    assert load(None, HOME | pair | {"KLING_DAEMON_TRUST__CONFIRM": "always"}).problems == []
+    assert load(None, HOME | pair | {"KLING_API_KEY": "key"}).problems == []
+    [problem] = load(None, HOME | {"KLING_ACCESS_KEY": "ak"}).problems
+    assert str(problem).startswith("kling.access_key: needs kling.secret_key (or KLING_SECRET_KEY)")
+    assert len(load(None, HOME | {"KLING_ACCESS_KEY": "ak", "KLING_SECRET_KEY": " "}).problems) == 1
 
 
 def test_what_follows_from_another_mistake_is_not_told_as_well():

@@ -41,3 +41,17 @@ def test_a_name_without_a_secret_is_a_mistake():
     for text in ("a:", ":whsec_1", "x a:"):
         _, [problem] = read_credentials({"KLING_WEBHOOK_SECRETS": text})
         assert "must be a secret, or name:secret" in problem.message
+
+
+def test_access_key_and_secret_key_are_found_beside_the_api_key(tmp_path):
+    (tmp_path / "kling_secret_key").write_text("sk-systemd\n")
+    environ = {
+        "CREDENTIALS_DIRECTORY": str(tmp_path),
+        "KLING_API_KEY": "key",
+        "KLING_ACCESS_KEY": "ak",
+        "KLING_SECRET_KEY": "sk",
+    }
+    tree, problems = read_credentials(environ)
+    assert not problems
+    found = {name: secret.get_secret_value() for name, secret in tree["kling"].items()}
+    assert found == {"api_key": "key", "access_key": "ak", "secret_key": "sk-systemd"}

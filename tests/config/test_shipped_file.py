@@ -9,7 +9,16 @@ from kling_daemon.config import HandlerSettings, Settings, load
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config.toml"
 DOCUMENTED = ROOT / "docs" / "configuration.md"
-EXAMPLES = {"kling.api_key", "receiver.public_url", "trust.secrets", "store.directory", "delivery.rate", "handlers"}
+EXAMPLES = {
+    "kling.api_key",
+    "kling.access_key",
+    "kling.secret_key",
+    "receiver.public_url",
+    "trust.secrets",
+    "store.directory",
+    "delivery.rate",
+    "handlers",
+}
 """What has no default, so that the file shows an example."""
 
 

@@ -184,6 +184,7 @@ async def running_daemon(
     handlers: Sequence[ConfiguredHandler] = (),
     kling: str | None = None,
     simulator: Simulator | None = None,
+    account: Mapping[str, Any] | None = None,
     called_back: bool = False,
     clock: Clock | None = None,
     bus: Bus | None = None,
@@ -192,6 +193,7 @@ async def running_daemon(
     """Run a daemon until the context is left, then stop it and wait for it; the same directory again restarts it.
 
     kling: the base URL to ask; simulator: one that is served meanwhile and asked instead; with neither there is no key.
+    account: other keys of `[kling]` than the simulator's API key.
     called_back: jobs are given callback URLs that reach the receiver. The other keywords are sections of the settings.
     """
     clock = clock or SystemClock()
@@ -200,8 +202,8 @@ async def running_daemon(
         if simulator is not None:
             kling = await stack.enter_async_context(simulator.serve())
         if kling is not None:
-            account = {"base_url": kling, "api_key": pydantic.SecretStr("simulator"), "max_requests_per_second": 1000.0}
-            sections["kling"] = {**account, **sections.get("kling", {})}
+            keys = account or {"api_key": pydantic.SecretStr("simulator")}
+            sections["kling"] = {"base_url": kling, "max_requests_per_second": 1000.0, **keys}
         if called_back:
             port = free_port()
             reachable = {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from fakes.daemon_process import Machine
 
 from kling_daemon.config import Settings, load
-from kling_daemon.config.credentials import API_KEY, WEBHOOK_SECRETS
+from kling_daemon.config.credentials import ACCESS_KEY, API_KEY, SECRET_KEY, WEBHOOK_SECRETS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -29,7 +29,7 @@ def test_the_readmes_configuration_is_sound(tmp_path):
 
 
 def test_the_unit_gives_the_daemon_the_credentials_that_it_reads():
-    assert values("LoadCredential") == [API_KEY, WEBHOOK_SECRETS, "api_token"]
+    assert values("LoadCredential") == [API_KEY, ACCESS_KEY, SECRET_KEY, WEBHOOK_SECRETS, "api_token"]
 
 
 def test_the_unit_waits_for_longer_than_the_daemon_takes_to_stop():
