@@ -1,6 +1,7 @@
-"""The deliveries of the local API: what each handler was given, and another try at what failed."""
+"""The deliveries of the local API: what each handler was given, and a person's decision on what failed."""
 
 import re
+from dataclasses import asdict
 from http import HTTPStatus
 
 import pydantic
@@ -11,9 +12,12 @@ from kling_daemon.api.jobs import find_job
 from kling_daemon.api.problems import ProblemError
 from kling_daemon.api.queries import PAGING, before_of, choice_of, cut, limit_of, read_query
 from kling_daemon.api.services import ApiServices
-from kling_daemon.client.models import DeliveryModel
+from kling_daemon.client.models import DeliveryInFullModel, DeliveryModel
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.store import DeliveryRow
+
+MAX_ATTEMPTS = 100
+"""How many attempts are told of one delivery; a handler may postpone as often as it likes."""
 
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -36,7 +40,9 @@ class DeliveryRoutes:
         """Return a route for each path and method."""
         return [
             web.get("/api/v1/deliveries", self._list),
+            web.get("/api/v1/deliveries/{id}", self._show),
             web.post("/api/v1/deliveries/{id}/retry", self._retry),
+            web.post("/api/v1/deliveries/{id}/drop", self._drop),
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -62,6 +68,28 @@ class DeliveryRoutes:
             detail = f"delivery {before.id} is {before.state}; only one that waits, is dead or was dropped is retried"
             raise ProblemError(HTTPStatus.CONFLICT, detail)
         self._services.wake(handler)
+        return web.json_response(_model(await self._find(str(before.id))).as_json())
+
+    async def _show(self, request: web.Request) -> web.Response:
+        read_query(request, ())
+        row = await self._find(request.match_info["id"])
+        attempts = await self._read.attempts(row.id, limit=MAX_ATTEMPTS)
+        values = asdict(row) | {"attempts": [asdict(attempt) for attempt in attempts]}
+        return web.json_response(DeliveryInFullModel.model_validate(values).as_json())
+
+    async def _drop(self, request: web.Request) -> web.Response:
+        read_query(request, ())
+        await read_body(request, _Nothing)
+        before = await self._find(request.match_info["id"])
+        handler = await self._services.store.drop_delivery(before.id)
+        if handler is None:
+            now = await self._find(str(before.id))
+            detail = f"delivery {now.id} is {now.state}; only one that waits or is dead is dropped"
+            raise ProblemError(HTTPStatus.CONFLICT, detail)
+        for status in self._services.handlers():
+            # Later events of its job are free now, and so is what waited for its result.
+            if status.name == handler or handler in status.depends_on:
+                self._services.wake(status.name)
         return web.json_response(_model(await self._find(str(before.id))).as_json())
 
     async def _find(self, text: str) -> DeliveryRow:

@@ -1,26 +1,30 @@
-"""`kling-daemon deliveries`: see what handlers were given, and give it again."""
+"""`kling-daemon deliveries`: see what handlers were given, and give it again or drop it."""
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from kling_daemon.cli.output import json_option, print_json, print_table
+from kling_daemon.cli.output import json_option, print_facts, print_json, print_table
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from kling_daemon.client import Daemon
-    from kling_daemon.client.models import DeliveryModel
+    from kling_daemon.client.models import AttemptModel, DeliveryInFullModel, DeliveryModel
 
 STATES = ("pending", "running", "done", "dead", "dropped")
 """`DeliveryState`, written out: importing it would take a quarter of the time that `--help` may take."""
 HEADINGS = ("DELIVERY", "HANDLER", "TYPE", "JOB", "STATE", "ATTEMPT", "WHEN", "ERROR")
+ATTEMPT_HEADINGS = ("ATTEMPT", "BEGAN", "TOOK", "OUTCOME", "ERROR")
 
 
 @click.group()
 @where_options
 def deliveries() -> None:
-    """See what handlers were given, and give it again."""
+    """See what handlers were given, and give it again or drop it."""
 
 
 @deliveries.command("list")
@@ -56,6 +60,23 @@ def list_deliveries(
         click.echo(f"There are more: --cursor {page.next}", err=True)
 
 
+@deliveries.command("show")
+@click.argument("number", metavar="DELIVERY", type=click.IntRange(min=1))
+@json_option
+@where_options
+@pass_where
+def show_delivery(where: Where, *, number: int, as_json: bool) -> None:
+    """Show everything about one delivery, with its attempts."""
+    delivery = talk(where, lambda daemon: daemon.delivery(number))
+    if as_json:
+        print_json(delivery.as_json())
+        return
+    print_facts(_facts(delivery))
+    if delivery.attempts:
+        click.echo()
+        print_table(ATTEMPT_HEADINGS, [_attempt_line(attempt) for attempt in delivery.attempts])
+
+
 @deliveries.command("retry")
 @click.argument("ids", metavar="DELIVERY...", nargs=-1, required=True, type=click.IntRange(min=1))
 @json_option
@@ -66,21 +87,71 @@ def retry_deliveries(where: Where, *, ids: tuple[int, ...], as_json: bool) -> No
 
     Stops at the first that cannot be retried, and exits with 1.
     """
-    retried: list[DeliveryModel] = []
+    _decide(where, ids, lambda daemon, number: daemon.retry_delivery(number), as_json=as_json)
 
-    async def retry_all(daemon: "Daemon") -> None:
+
+@deliveries.command("drop")
+@click.argument("ids", metavar="DELIVERY...", nargs=-1, required=True, type=click.IntRange(min=1))
+@json_option
+@where_options
+@pass_where
+def drop_deliveries(where: Where, *, ids: tuple[int, ...], as_json: bool) -> None:
+    """Close deliveries for good that are dead or waiting: they are not tried any more.
+
+    Stops at the first that cannot be dropped, and exits with 1.
+    """
+    _decide(where, ids, lambda daemon, number: daemon.drop_delivery(number), as_json=as_json)
+
+
+def _decide(
+    where: Where,
+    ids: tuple[int, ...],
+    decision: "Callable[[Daemon, int], Awaitable[DeliveryModel]]",
+    *,
+    as_json: bool,
+) -> None:
+    decided: list[DeliveryModel] = []
+
+    async def decide_all(daemon: "Daemon") -> None:
         for number in ids:
-            delivery = await daemon.retry_delivery(number)
-            retried.append(delivery)  # one by one: what was retried is shown although the next is refused
+            delivery = await decision(daemon, number)
+            decided.append(delivery)  # one by one: what was decided is shown although the next is refused
 
     try:
-        talk(where, retry_all)
+        talk(where, decide_all)
     finally:
         if as_json:
-            print_json({"items": [delivery.as_json() for delivery in retried], "next": None})
-        elif retried:
+            print_json({"items": [delivery.as_json() for delivery in decided], "next": None})
+        elif decided:
             now = datetime.now(UTC)
-            print_table(HEADINGS, [_line(delivery, now) for delivery in retried])
+            print_table(HEADINGS, [_line(delivery, now) for delivery in decided])
+
+
+def _facts(delivery: "DeliveryInFullModel") -> list[tuple[str, str]]:
+    from kling_daemon.cli.job_views import moment
+
+    return [
+        ("delivery", str(delivery.id)),
+        ("handler", delivery.handler),
+        ("of", delivery.type),
+        ("item", delivery.item_id),
+        ("job", delivery.job_id or ""),
+        ("state", delivery.state),
+        ("attempts", str(delivery.attempt)),
+        ("made", moment(delivery.created_at)),
+        ("due", "" if delivery.finished_at else moment(delivery.due_at)),
+        ("closed", moment(delivery.finished_at) if delivery.finished_at else ""),
+        ("error", delivery.error or ""),
+        ("result", "" if delivery.result is None else json.dumps(delivery.result, ensure_ascii=False)),
+    ]
+
+
+def _attempt_line(attempt: "AttemptModel") -> tuple[str, ...]:
+    from kling_daemon.cli.durations import brief
+    from kling_daemon.cli.job_views import moment
+
+    took = brief(attempt.finished_at - attempt.started_at)
+    return str(attempt.attempt), moment(attempt.started_at), took, attempt.outcome, attempt.error or ""
 
 
 def _line(delivery: "DeliveryModel", now: datetime) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from yarl import URL
 from kling_daemon.client.discovery import UNIX, Target
 from kling_daemon.client.errors import DaemonError, DaemonUnreachableError
 from kling_daemon.client.models import (
+    DeliveryInFullModel,
     DeliveryModel,
     HandlerModel,
     JobModel,
@@ -123,6 +124,14 @@ class Daemon:
         """Return a part of the deliveries, the latest first."""
         query = {"state": state, "handler": handler, "job": job, "limit": limit, "cursor": cursor}
         return await self._get("deliveries", Page[DeliveryModel], query)
+
+    async def delivery(self, delivery: int) -> DeliveryInFullModel:
+        """Return one delivery with its attempts."""
+        return await self._get(f"deliveries/{delivery}", DeliveryInFullModel)
+
+    async def drop_delivery(self, delivery: int) -> DeliveryModel:
+        """Close a delivery for good that waits or is dead."""
+        return await self._post(f"deliveries/{delivery}/drop", {}, DeliveryModel)
 
     async def retry_delivery(self, delivery: int) -> DeliveryModel:
         """Give a delivery that is not done all its attempts again, at once."""

@@ -125,6 +125,24 @@ class DeliveryModel(Answer):
     """What the handler returned."""
 
 
+class AttemptModel(Answer):
+    """A try at a delivery that has ended."""
+
+    attempt: int
+    outcome: str
+    """`acknowledged`, `failed`, `postponed`, `rejected`, `interrupted`, `exhausted` or `lost`."""
+    error: str | None
+    started_at: Moment
+    finished_at: Moment
+
+
+class DeliveryInFullModel(DeliveryModel):
+    """A delivery with its attempts."""
+
+    attempts: list[AttemptModel]
+    """In their order; the latest 100."""
+
+
 class TimelineEntryModel(Answer):
     """One thing that happened to a job; what does not apply to its kind is None."""
 

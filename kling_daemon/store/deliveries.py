@@ -131,14 +131,23 @@ class DeliveryDesk:
         notice of its death is cleared.
         """
         now = to_millis(self._clock.now())
-        handlers: list[str | None] = []
-        for delivery in units:
-            changed = db.execute(self._sql["retry"], (now, now, delivery)).rowcount
-            row = db.execute(self._sql["handler_of"], (delivery,)).fetchone() if changed else None
-            if row:
-                self._notices.clear(db, [(NoticeKind.DELIVERY_DEAD, str(delivery))])
-            handlers.append(row[0] if row else None)
-        return handlers
+        return [self._decide(db, delivery, "retry", (now, now, delivery)) for delivery in units]
+
+    def drop(self, db: sqlite3.Connection, units: Sequence[int]) -> list[str | None]:
+        """Close deliveries for good that wait or are dead; returns the handler's name, None where it is not to be.
+
+        A person's decision. Who waits for such a delivery goes on as after a dead one; the notice of its death is
+        cleared.
+        """
+        now = to_millis(self._clock.now())
+        return [self._decide(db, delivery, "drop", (now, delivery)) for delivery in units]
+
+    def _decide(self, db: sqlite3.Connection, delivery: int, decision: str, parameters: Sequence[int]) -> str | None:
+        if not db.execute(self._sql[decision], parameters).rowcount:
+            return None
+        self._notices.clear(db, [(NoticeKind.DELIVERY_DEAD, str(delivery))])
+        (handler,) = db.execute(self._sql["handler_of"], (delivery,)).fetchone()
+        return str(handler)
 
     def save_step(self, db: sqlite3.Connection, units: Sequence[tuple[int, str, str]]) -> list[None]:
         """Keep small results of handlers, each given as delivery, name and JSON text."""

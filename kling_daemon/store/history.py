@@ -40,6 +40,17 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """An attempt at a delivery that has ended."""
+
+    attempt: int
+    outcome: str
+    error: str | None
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedDelivery:
     """A delivery of one of the job's events that is open or dead."""
 
@@ -85,6 +96,17 @@ def entry_from_row(row: Any) -> HistoryEntry:
     """Read a row of `history`, whose columns have the names of the fields."""
     values = {name: row[name] for name in HistoryEntry.__slots__}
     return HistoryEntry(**values | {"at": from_millis(row["at"]), "until": optional(from_millis, row["until"])})
+
+
+def attempt_from_row(row: Any) -> AttemptRow:
+    """Read a row of `attempts`."""
+    return AttemptRow(
+        attempt=row["attempt"],
+        outcome=row["outcome"],
+        error=row["error"],
+        started_at=from_millis(row["started_at"]),
+        finished_at=from_millis(row["finished_at"]),
+    )
 
 
 def unfinished_from_row(row: Any) -> UnfinishedDelivery:

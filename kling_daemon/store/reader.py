@@ -17,7 +17,14 @@ from kling_daemon.events import EventType, JobEvent, Notice
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store.connection import DATABASE, open_reader
 from kling_daemon.store.errors import StoreUnavailableError
-from kling_daemon.store.history import History, create_from_row, entry_from_row, unfinished_from_row
+from kling_daemon.store.history import (
+    AttemptRow,
+    History,
+    attempt_from_row,
+    create_from_row,
+    entry_from_row,
+    unfinished_from_row,
+)
 from kling_daemon.store.news import RawCallback
 from kling_daemon.store.rows import StoredJob, event_from_row, from_row, notice_from_row
 from kling_daemon.store.statements import Statements
@@ -176,6 +183,10 @@ class Reader:
             )
             for row in await self._all("deliveries", parameters)
         ]
+
+    async def attempts(self, delivery: int, *, limit: int) -> list[AttemptRow]:
+        """Return the latest attempts at a delivery, in their order."""
+        return [attempt_from_row(row) for row in reversed(await self._all("attempts", (delivery, limit)))]
 
     async def handlers(self) -> list[HandlerRow]:
         """Return every handler that was ever configured."""

@@ -160,6 +160,10 @@ class Store:
         """Give a delivery that is not done all its attempts again; returns its handler, None when it cannot be."""
         return await self._writer.write(self._deliveries.retry, delivery)
 
+    async def drop_delivery(self, delivery: int) -> str | None:
+        """Close a delivery for good that waits or is dead; returns its handler, None when it cannot be closed."""
+        return await self._writer.write(self._deliveries.drop, delivery)
+
     async def load_step(self, delivery_id: int, step: str) -> Any:
         """Return what a handler kept for a delivery under a name, or None."""
         return await self.read.step(delivery_id, step)

@@ -1,11 +1,13 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fakes.local_api import daemon_and_api
+from fakes.local_api import ARCHIVE, daemon_and_api
 
 from kling_daemon.client import DaemonError
 from kling_daemon.clock import SystemClock
 from kling_daemon.deliveries import Acknowledged, DeliveryState, Rejected, RetryPolicy, settle
+from kling_daemon.events import NoticeKind, notice
 from kling_daemon.jobs import JobState
 
 
@@ -61,3 +63,51 @@ async def test_a_list_of_deliveries_comes_in_parts(tmp_path):
         rest = await daemon.deliveries(limit=4, cursor=first.next)
         assert [row.id for row in (*first.items, *rest.items)] == [6, 5, 4, 3, 2, 1]
         assert rest.next is None
+
+
+async def test_a_dead_delivery_is_dropped_its_notice_cleared_and_who_waits_for_it_woken(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        api.statuses.append(replace(ARCHIVE, name="notify", depends_on=("archive",)))
+        _, delivery = await finish(api, Rejected(reason="no such bucket"))
+        raised = notice(NoticeKind.DELIVERY_DEAD, str(delivery.id), "it is dead", SystemClock().now())
+        assert await api.store.raise_notice(raised)
+        dropped = await daemon.drop_delivery(delivery.id)
+        assert (dropped.state, dropped.error) == (DeliveryState.DROPPED, "no such bucket")
+        assert dropped.finished_at is not None
+        assert await api.store.read.open_notices() == []
+        assert api.woken == ["archive", "notify"]
+        again = await daemon.retry_delivery(delivery.id)
+        assert again.state is DeliveryState.PENDING
+
+
+async def test_a_waiting_delivery_is_dropped_and_never_claimed(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        await api.report(await api.make_job(), JobState.SUCCEEDED)
+        (waiting,) = (await daemon.deliveries(handler="archive")).items
+        await daemon.drop_delivery(waiting.id)
+        assert await api.store.claim("archive", limit=1, lease=timedelta(minutes=1)) == []
+
+
+async def test_what_runs_or_is_closed_is_not_dropped(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        _, done = await finish(api, Acknowledged())
+        await api.report(await api.make_job(), JobState.SUCCEEDED)
+        (running,) = await api.store.claim("archive", limit=1, lease=timedelta(minutes=1))
+        for delivery, state in ((done, "done"), (running, "running")):
+            with pytest.raises(DaemonError, match=f"is {state}") as refused:
+                await daemon.drop_delivery(delivery.id)
+            assert refused.value.status == 409
+        with pytest.raises(DaemonError, match="no delivery has this id"):
+            await daemon.drop_delivery(999)
+
+
+async def test_a_delivery_is_shown_with_its_attempts(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        job, delivery = await finish(api, Rejected(reason="no such bucket"))
+        shown = await daemon.delivery(delivery.id)
+        assert (shown.job_id, shown.state) == (job.id, DeliveryState.DEAD)
+        (attempt,) = shown.attempts
+        assert (attempt.attempt, attempt.outcome, attempt.error) == (1, "rejected", "no such bucket")
+        with pytest.raises(DaemonError, match="no delivery has this id") as refused:
+            await daemon.delivery(999)
+        assert refused.value.status == 404

@@ -6,7 +6,8 @@ from fakes.local_api import local_api
 
 from kling_daemon.api import ApiServices, build_api
 from kling_daemon.client.models import (
-    DeliveryModel,
+    AttemptModel,
+    DeliveryInFullModel,
     HandlerModel,
     JobModel,
     NoticeModel,
@@ -43,6 +44,6 @@ def test_the_examples_are_what_the_models_read():
 
 def test_every_field_is_named():
     timeline = (TimelineModel, TimelineEntryModel, UpcomingModel)
-    for model in (DeliveryModel, HandlerModel, PluginModel, StatsModel, NoticeModel, *timeline):
+    for model in (DeliveryInFullModel, AttemptModel, HandlerModel, PluginModel, StatsModel, NoticeModel, *timeline):
         for field in model.model_fields:
             assert re.search(rf"\b{field}\b", DOCS), f"{model.__name__}.{field}"

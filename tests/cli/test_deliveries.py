@@ -41,3 +41,36 @@ async def test_what_was_retried_is_shown_although_the_next_is_refused(api, ask):
 
 def test_an_id_is_a_number(typed):
     assert typed("deliveries", "retry", "x").exit_code == 2
+
+
+async def test_a_dead_letter_is_shown_with_its_attempts_and_dropped(api, ask, ask_json):
+    job, delivery = await dead_delivery(api)
+    result = await ask("deliveries", "show", delivery.id)
+    assert result.exit_code == 0
+    facts = dict(line.split("  ", 1) for line in result.stdout.splitlines()[:8])
+    assert (facts["job"].strip(), facts["state"].strip()) == (job.id, "dead")
+    assert result.stdout.splitlines()[-2].split() == ["ATTEMPT", "BEGAN", "TOOK", "OUTCOME", "ERROR"]
+    assert result.stdout.splitlines()[-1].endswith("rejected  no bucket")
+    shown = await ask_json("deliveries", "show", delivery.id)
+    assert [attempt["outcome"] for attempt in shown["attempts"]] == ["rejected"]
+    dropped = await ask_json("deliveries", "drop", delivery.id)
+    assert [row["state"] for row in dropped["items"]] == ["dropped"]
+
+
+async def test_what_was_dropped_is_shown_although_the_next_is_refused(api, ask):
+    _, delivery = await dead_delivery(api)
+    result = await ask("deliveries", "drop", delivery.id, delivery.id)
+    assert result.exit_code == 1
+    assert "archive" in result.stdout
+    assert f"delivery {delivery.id} is dropped" in result.stderr
+
+
+async def test_an_unknown_delivery_is_a_failure(ask):
+    result = await ask("deliveries", "show", 999)
+    assert (result.exit_code, result.stderr) == (1, "Error: no delivery has this id\n")
+
+
+def test_showing_and_dropping_without_a_daemon_is_69(typed):
+    for verb in ("show", "drop"):
+        assert typed("deliveries", verb, "1", "--url", "http://127.0.0.1:1").exit_code == 69
+        assert typed("deliveries", verb, "x").exit_code == 2

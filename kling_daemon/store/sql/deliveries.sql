@@ -76,6 +76,9 @@ INSERT INTO attempts (delivery, attempt, outcome, error, started_at, finished_at
 UPDATE deliveries SET state = 'pending', attempt = 0, losses = 0, due_at = ?, created_at = ?, finished_at = NULL
 WHERE seq = ? AND state IN ('dead', 'dropped', 'pending');
 
+-- name: drop
+UPDATE deliveries SET state = 'dropped', finished_at = ? WHERE seq = ? AND state IN ('pending', 'dead');
+
 -- name: handler_of
 SELECT h.name FROM deliveries d JOIN handlers h ON h.seq = d.handler WHERE d.seq = ?;
 

@@ -69,6 +69,9 @@ WHERE d.seq < :before AND (:state IS NULL OR d.state = :state) AND (:handler IS 
   AND (:job IS NULL OR j.id = :job)
 ORDER BY d.seq DESC LIMIT :limit;
 
+-- name: attempts
+SELECT attempt, outcome, error, started_at, finished_at FROM attempts WHERE delivery = ? ORDER BY rowid DESC LIMIT ?;
+
 -- name: delivery_counts
 SELECT h.name AS handler, d.state, count(*) AS deliveries FROM deliveries d JOIN handlers h ON h.seq = d.handler
 GROUP BY h.name, d.state;
