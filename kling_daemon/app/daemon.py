@@ -12,6 +12,7 @@ from kling_daemon import __version__
 from kling_daemon.api import ApiServices, build_api, digest, ensure_token
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.looping import looping
+from kling_daemon.app.retention import Retention
 from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
 from kling_daemon.backoff import Backoff
 from kling_daemon.bus import Bus
@@ -144,7 +145,8 @@ async def _daemon(
             observe=metrics.delivery,
         )
         await enter(dispatcher.running())
-        await enter(looping(account.loops, limit * _KLING_SHARE))
+        retention = Retention(store, keep=settings.store.retention, clock=clock, count=metrics.removed)
+        await enter(looping({**account.loops, "retention": retention}, limit * _KLING_SHARE))
         await inbox.read_again()
         services = ApiServices(
             store=store,

@@ -15,6 +15,7 @@ from kling_daemon.store.fanout import Fanout
 from kling_daemon.store.notices import NoticeDesk
 from kling_daemon.store.polls import PollDesk
 from kling_daemon.store.record import Recorder
+from kling_daemon.store.retention import RetentionDesk
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.standing import StandingClaims
 from kling_daemon.store.submissions import SubmissionDesk
@@ -29,6 +30,7 @@ class Parts:
     submissions: SubmissionDesk
     notices: NoticeDesk
     polls: PollDesk
+    retention: RetentionDesk
     fanout: Fanout
     standing: StandingClaims
 
@@ -73,6 +75,7 @@ class Parts:
             submissions=SubmissionDesk(owner=owner, clock=clock, recorder=recorder),
             notices=notices,
             polls=PollDesk(account=account, clock=clock, policy=policy, random=random),
+            retention=RetentionDesk(),
             fanout=fanout,
             standing=StandingClaims(deliveries, fanout),
         )

@@ -25,6 +25,7 @@ from kling_daemon.store.news import News, Recorded
 from kling_daemon.store.parts import Parts
 from kling_daemon.store.reader import Reader
 from kling_daemon.store.record import HINT_LIMIT
+from kling_daemon.store.retention import Sweep, Swept
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.safety_copy import make_safety_copy
 from kling_daemon.store.standing import StandingClaim
@@ -50,6 +51,7 @@ class Store:
         self._submissions = parts.submissions
         self._notices = parts.notices
         self._polls = parts.polls
+        self._retention = parts.retention
         self._fanout = parts.fanout
         self._standing = parts.standing
 
@@ -202,6 +204,10 @@ class Store:
     async def drop_hints(self, task_ids: Sequence[str]) -> None:
         """Forget hints that have been followed."""
         await self._writer.write_all(self._polls.drop_hints, task_ids)
+
+    async def sweep(self, sweep: Sweep) -> Swept:
+        """Remove a few old rows, in a transaction that holds up nobody; what is open or dead stays."""
+        return await self._writer.write(self._retention.sweep, sweep)
 
 
 def _prepare(directory: Path) -> Path:

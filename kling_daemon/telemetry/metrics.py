@@ -32,6 +32,7 @@ class Metrics:
         )
         self._hints_evicted = self._counter("hints_evicted", "Unproved callbacks that gave way to newer ones.")
         self._rings_dropped = self._counter("bus_rings_dropped", "Rings of the bus that found a listener's queue full.")
+        self._removed = self._counter("removed", "Old rows that were removed.", "kind")
         self._open_jobs = Gauge(
             "open_jobs", "Jobs that have not come to their end.", ["state"], namespace=_PREFIX, registry=self._registry
         )
@@ -81,6 +82,10 @@ class Metrics:
     def hints_evicted(self, count: int) -> None:
         """Count hints that gave way to newer ones."""
         self._hints_evicted.inc(count)
+
+    def removed(self, kind: str, count: int) -> None:
+        """Count old rows that were removed."""
+        self._removed.labels(kind).inc(count)
 
     def ring_dropped(self) -> None:
         """Count a ring that found a listener's queue full."""
