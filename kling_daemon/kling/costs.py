@@ -12,7 +12,8 @@ CASH = "cash"
 NOTHING = Charge(kind=UNIT, amount="0", unit=None)
 """How it looks that Kling charged nothing: its own line for a failed task has neither kind nor unit."""
 
-_PACKAGES = ("video", "image")
+_PACKAGES = {"video": "video", "image": "image", "series_image": "image"}
+"""The type of a task's first output -> the package that it is charged to."""
 
 
 def read_cost(task: Mapping[str, Any], outputs: Sequence[Output]) -> tuple[Charge, ...]:
@@ -40,7 +41,7 @@ def _read_deductions(task: Mapping[str, Any], outputs: Sequence[Output]) -> list
     lines: list[Charge] = []
     if (amount := read_decimal(task.get("final_unit_deduction"))) is not None:
         # The first output is what the task was for: a video with a sound track is a video.
-        package = outputs[0].type if outputs and outputs[0].type in _PACKAGES else None
+        package = _PACKAGES.get(outputs[0].type) if outputs else None
         lines.append(Charge(kind=UNIT, amount=amount, unit=package))
     balance = task.get("final_balance_deduction")
     if isinstance(balance, dict) and (quota := read_decimal(balance.get("quota"))) is not None:

@@ -38,9 +38,14 @@ _ROLES = {
     "url_mp3": "mp3",
     "wav_url": "wav",
     "url_wav": "wav",
-    "trial_url": "trial",
+    "trial_url": MAIN,  # of a voice: the sample that the new dialect calls its `url`
+    "frontal_image": "frontal",
 }
-_ORDER = {MAIN: 0, "mp3": 1, "wav": 2, WATERMARK: 9}
+_REFERENCES = {"refer_images": "refer", "refer_videos": "refer", "element_voice_info": "refer"}
+"""Where a legacy element keeps what the new dialect lists as references, and the role that it has there."""
+_PLAIN = frozenset({MAIN, "image", "video", "audio", "voice"})
+"""What a URL may be called that is the reference itself, and not something beside it."""
+_ORDER = {MAIN: 0, "frontal": 1, "mp3": 1, "wav": 2, WATERMARK: 9}
 _ELSEWHERE = 5
 
 
@@ -93,8 +98,9 @@ def _read_output(type_: str, entry: dict[str, Any], fallback: datetime | None) -
     return Output(type=type_, id=id_, duration=_read_duration(entry), files=tuple(files))
 
 
-def _order(file: OutputFile) -> int:
-    return _ORDER.get(file.role, _ELSEWHERE)
+def _order(file: OutputFile) -> tuple[int, int]:
+    """Shots are in the order of their numbers, whatever that of the keys; what has none stays where Kling put it."""
+    return _ORDER.get(file.role, _ELSEWHERE), int(file.role) if file.role.isdigit() else 0
 
 
 def _read_duration(entry: dict[str, Any]) -> str | None:
@@ -121,20 +127,32 @@ def _add_files(
         if isinstance(value, str):
             if (key in _ROLES or "url" in key.lower()) and _is_fetchable(value):
                 own = _ROLES.get(key) or _role_of(key, type_)
-                if role is not None and own == MAIN:
+                if role is not None and own in _PLAIN:
                     own = role
-                files.append(OutputFile(role=own, url=value, expires_at=expires_at(value) or fallback))
+                files.append(_file(own, value, fallback))
         elif depth and value and isinstance(value, list | dict):
-            for part in value if isinstance(value, list) else (value,):
+            inner = _REFERENCES.get(key) or _sane_role(key) or "other"
+            for number, part in enumerate(value if isinstance(value, list) else (value,), start=1):
                 if isinstance(part, dict):
-                    inner = _sane_role(part.get("role")) or _sane_role(key) or "other"
-                    _add_files(files, type_, part, fallback, role=inner, depth=depth - 1)
+                    of_part = _sane_role(part.get("role")) or inner
+                    _add_files(files, type_, part, fallback, role=of_part, depth=depth - 1)
+                elif isinstance(part, str) and _is_fetchable(part):
+                    # A bare list of addresses, such as `urls`: parts of one result, like the shots of a multi-shot.
+                    files.append(_file(str(number) if role is None else role, part, fallback))
+
+
+def _file(role: str, url: str, fallback: datetime | None) -> OutputFile:
+    return OutputFile(role=role, url=url, expires_at=expires_at(url) or fallback)
 
 
 def _role_of(key: str, type_: str) -> str:
-    """Derive a role from a field's name: `cover_url` is a `cover`, `url_2` a `2`, a video's `video_url` is its main."""
+    """Derive a role from a field's name: `cover_url` is a `cover`, `url_2` a `2`, a video's `video_url` is its main.
+
+    So it is with a `product_video` or `subbed_video`, for such a type ends with what its file is.
+    """
     role = key.lower().replace("url", "").strip("_")
-    return MAIN if role in ("", type_) else _sane_role(role) or "other"
+    is_main = role in ("", type_) or type_.endswith((f"_{role}", f"_{role}s"))
+    return MAIN if is_main else _sane_role(role) or "other"
 
 
 def _sane_role(role: Any) -> str | None:

@@ -37,9 +37,13 @@ def complete(
     callback URL or an external id that the body holds already stays. Raises SubmitRefusedError.
     """
     endpoint = endpoint_of(checked_path(path))
+    if endpoint.is_synchronous:
+        raise SubmitRefusedError(
+            f"{path} is answered by Kling at once and makes no task that could be followed; send it to Kling yourself"
+        )
     _check_places(body, endpoint)
     external_id = external_id or field_of(body, endpoint.external_id_field)
-    if external_id is None and endpoint.has_external_id:
+    if external_id is None and endpoint.takes_external_id:
         external_id = job_id
     if external_id is not None:
         body = with_field(body, endpoint.external_id_field, _checked_external_id(external_id))

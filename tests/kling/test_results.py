@@ -108,7 +108,7 @@ def test_a_legacy_voice_and_multi_shot_are_read():
         },
         UPDATED,
     )
-    assert (voice.type, voice.id, roles(voice)) == ("voice", "v1", ["trial"])
+    assert (voice.type, voice.id, roles(voice)) == ("voice", "v1", ["main"])
     assert (shots.type, shots.id, roles(shots)) == ("series_image", None, ["1", "2", "3"])
 
 
@@ -154,7 +154,7 @@ def test_an_unknown_type_of_output_is_kept_with_every_url_it_names():
         "javascript:alert(1)",
         None,
         7,
-        ["https://a/1"],
+        [["https://a/1"]],
     ],
 )
 def test_what_cannot_be_fetched_is_no_file(url):

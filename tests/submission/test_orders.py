@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies.any_json import values
 
+from kling_daemon.jobs import Generation
+from kling_daemon.kling.endpoints import REGISTRY, SYNCHRONOUS
 from kling_daemon.submission.orders import SubmitRefusedError, complete
 
 URL = "https://daemon.example/webhooks/kling/cap"
@@ -35,6 +37,22 @@ def test_the_legacy_generation_reads_both_at_the_top(path):
     order, sent = completed(path, {"model_name": "kling-v2"})
     assert sent == {"model_name": "kling-v2", "external_task_id": "job-1", "callback_url": URL}
     assert (order.external_id, order.calls_us_back, order.model) == ("job-1", True, "kling-v2")
+
+
+@pytest.mark.parametrize("endpoint", REGISTRY, ids=lambda endpoint: endpoint.path)
+def test_every_endpoint_that_makes_tasks_gets_both_where_it_reads_them(endpoint):
+    path = f"{endpoint.path}/kling-3.0" if endpoint.names_model else endpoint.path
+    order, sent = completed(path, {"prompt": "x"})
+    fields = {"callback_url": URL} | ({"external_task_id": "job-1"} if endpoint.takes_external_id else {})
+    assert sent == {"prompt": "x"} | ({"options": fields} if endpoint.generation is Generation.NEW else fields)
+    assert (order.endpoint, order.path, order.calls_us_back) == (endpoint, path, True)
+    assert order.external_id == ("job-1" if endpoint.takes_external_id else None)
+
+
+@pytest.mark.parametrize("endpoint", SYNCHRONOUS, ids=lambda endpoint: endpoint.path)
+def test_what_is_answered_at_once_is_refused_for_there_is_nothing_to_follow(endpoint):
+    with pytest.raises(SubmitRefusedError, match=f"{endpoint.path} is answered by Kling at once and makes no task"):
+        completed(endpoint.path, {"prompt": "x"})
 
 
 @pytest.mark.parametrize(

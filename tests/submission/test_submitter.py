@@ -11,15 +11,14 @@ from fakes.dispatching import until
 from fakes.kling_caller import LEGACY_IMAGE, LEGACY_VIDEO, NEW_VIDEO
 from fakes.scripted_kling import ScriptedKling, envelope, task
 
-from kling_daemon.jobs import Generation, JobState
-from kling_daemon.kling import endpoints
+from kling_daemon.jobs import JobState
 from kling_daemon.simulator import Simulator, SimulatorSettings, Span
 from kling_daemon.store import StoreUnavailableError
 from kling_daemon.submission import SubmitRefusedError
 from kling_daemon.testing.clock import ManualClock
 
 NO_LOOK_UP = "/v1/images/kolors-virtual-try-on"
-"""A path that the registry says offers no look-up; see the fixture `without_look_up`."""
+"""It takes no external id, so a task of it cannot be looked up."""
 SILENCE = object()
 
 
@@ -295,15 +294,7 @@ async def test_a_create_that_kling_refuses_for_good_ends_the_job(tmp_path, kling
         assert events == ["job.status_changed", "job.status_changed", "job.failed"]
 
 
-@pytest.fixture
-def without_look_up(monkeypatch):
-    """Have one endpoint of the registry offer no look-up by external id, as some of Kling's do."""
-    endpoint = endpoints.Endpoint(path=NO_LOOK_UP, generation=Generation.LEGACY, kind="image", has_external_id=False)
-    monkeypatch.setattr(endpoints, "REGISTRY", (endpoint, *endpoints.REGISTRY))
-
-
 @pytest.mark.parametrize("external_id", [None, "mine"])
-@pytest.mark.usefixtures("without_look_up")
 async def test_without_a_look_up_an_ambiguous_create_ends_unconfirmed_and_is_never_sent_again(
     tmp_path, kling, external_id
 ):
@@ -318,7 +309,6 @@ async def test_without_a_look_up_an_ambiguous_create_ends_unconfirmed_and_is_nev
         assert kling.methods == ["POST"]
 
 
-@pytest.mark.usefixtures("without_look_up")
 async def test_without_a_look_up_a_clear_answer_is_as_good_as_any(tmp_path, kling):
     async with asking(tmp_path, kling.url) as here:
         job = await here.intake().accept(NO_LOOK_UP, {"prompt": "x"})
