@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kling_daemon.simulator import SimulatorSettings
 
 API_KEY_VARIABLE = "KLING_API_KEY"
+ACCESS_KEY_VARIABLE = "KLING_ACCESS_KEY"
+SECRET_KEY_VARIABLE = "KLING_SECRET_KEY"  # noqa: S105 - the name of a variable
 SECRETS_VARIABLE = "KLING_SIMULATOR_SECRETS"
 SEEDS = 2**31
 
@@ -64,6 +66,16 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     help=f"Holds the API key that clients must send.  [default: ${API_KEY_VARIABLE}, else `simulator`]",
 )
 @click.option(
+    "--access-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"Holds an access key whose tokens (JWT) legacy paths take as well.  [default: ${ACCESS_KEY_VARIABLE}]",
+)
+@click.option(
+    "--secret-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"Holds the secret key that signs these tokens.  [default: ${SECRET_KEY_VARIABLE}]",
+)
+@click.option(
     "--secret",
     "secret_texts",
     multiple=True,
@@ -83,6 +95,8 @@ def simulate(
     listen: str,
     seed: int | None,
     api_key_file: Path | None,
+    access_key_file: Path | None,
+    secret_key_file: Path | None,
     secret_texts: tuple[str, ...],
     secret_file: Path | None,
     as_json: bool,
@@ -95,11 +109,13 @@ def simulate(
     """
     host, port = _address(listen)
     lines = _text(secret_file).split() if secret_file else []
-    api_key = _text(api_key_file) if api_key_file else os.environ.get(API_KEY_VARIABLE, "")
+    api_key = _key(api_key_file, API_KEY_VARIABLE)
     settings = _settings(
         {name: value for name, value in options.items() if value is not None},
         seed=secrets.randbelow(SEEDS) if seed is None else seed,
         api_key=api_key or "simulator",
+        access_key=_key(access_key_file, ACCESS_KEY_VARIABLE),
+        secret_key=_key(secret_key_file, SECRET_KEY_VARIABLE),
         secret_texts=(*secret_texts, *lines),
     )
 
@@ -125,6 +141,10 @@ def _address(listen: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _key(path: Path | None, variable: str) -> str:
+    return _text(path) if path else os.environ.get(variable, "")
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
@@ -132,15 +152,13 @@ def _text(path: Path) -> str:
         raise click.UsageError(f"cannot read {path} as text") from None
 
 
-def _settings(
-    options: dict[str, Any], *, seed: int, api_key: str, secret_texts: tuple[str, ...]
-) -> "SimulatorSettings":
+def _settings(options: dict[str, Any], *, secret_texts: tuple[str, ...], **own: Any) -> "SimulatorSettings":
     from kling_daemon.simulator import ChangeError, SimulatorSettings, changed
     from kling_daemon.standard_webhooks import Secret
 
     try:
         keys = tuple(Secret.parse(f"secret {place}", text) for place, text in enumerate(secret_texts, start=1))
-        return changed(SimulatorSettings(seed=seed, api_key=api_key, secrets=keys), options)
+        return changed(SimulatorSettings(secrets=keys, **own), options)
     except (ChangeError, ValueError) as error:
         raise click.UsageError(str(error)) from None
 

@@ -1,23 +1,23 @@
 """The part of the simulator that answers as Kling does: creates and queries of both generations."""
 
-import hmac
 from collections.abc import Awaitable, Callable
+from email.utils import format_datetime
 from typing import Any
 
 from aiohttp import web
 
 from kling_daemon.jobs import Generation
-from kling_daemon.kling.endpoints import LEGACY_PREFIX, REGISTRY
+from kling_daemon.kling.endpoints import REGISTRY
+from kling_daemon.simulator.admission import admit
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.faults import answer_with, fault_after, fault_before
 from kling_daemon.simulator.orders import read_object, read_order
-from kling_daemon.simulator.refusals import JWT_ON_NEW_API, RefusalError, success
-from kling_daemon.simulator.settings import SimulatorSettings
+from kling_daemon.simulator.refusals import RefusalError, success
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
-from kling_daemon.simulator.wire import created, legacy_queried, queried
+from kling_daemon.simulator.wire import created, legacy_listed, legacy_queried, queried
 
 MAX_IDS = 20
-_JWT_DOTS = 2
+MAX_PAGE, MAX_PAGE_SIZE, _PAGE_SIZE = 1000, 500, 30
 
 Performer = Callable[[web.Request], Awaitable[Any]]
 
@@ -37,6 +37,7 @@ class KlingApi:
                 routes.append(web.post(endpoint.path + "/{model}", self._create))
             else:
                 routes.append(web.post(endpoint.path, self._create))
+                routes.append(web.get(endpoint.path, self._legacy_list, allow_head=False))
                 routes.append(web.get(endpoint.path + "/{id}", self._legacy_task, allow_head=False))
         return routes
 
@@ -81,6 +82,16 @@ class KlingApi:
             raise RefusalError(1201, f"Task not found by id/external id: {wanted}")
         return legacy_queried(job)
 
+    async def _legacy_list(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer("legacy_list", request, self._perform_legacy_list)
+
+    async def _perform_legacy_list(self, request: web.Request) -> Any:
+        page = _number(request, "pageNum", default=1, most=MAX_PAGE)
+        size = _number(request, "pageSize", default=_PAGE_SIZE, most=MAX_PAGE_SIZE)
+        jobs = [job for job in self._engine.account if job.order.path == request.path]
+        jobs.reverse()
+        return [legacy_listed(job) for job in jobs[(page - 1) * size : page * size]]
+
     async def _answer(self, kind: str, request: web.Request, perform: Performer) -> web.StreamResponse:
         """Count a request, spoil it if its number wants so, check its key, perform it and wrap the outcome."""
         statistics, settings = self._engine.statistics, self._engine.settings
@@ -89,10 +100,13 @@ class KlingApi:
             statistics.faults[fault] += 1
             return await answer_with(fault, request, settings.hang)
         try:
-            admit(request, settings)
-            return web.json_response(success(await perform(request)))
+            admit(request, settings, self._engine.clock.now())
+            answer = web.json_response(success(await perform(request)))
         except RefusalError as error:
-            return refused(self._engine, error)
+            answer = refused(self._engine, error)
+        # The clock by which tokens are judged, so that a client can set its own by it.
+        answer.headers["Date"] = format_datetime(self._engine.clock.now(), usegmt=True)
+        return answer
 
 
 def refused(engine: Engine, error: RefusalError) -> web.Response:
@@ -101,22 +115,15 @@ def refused(engine: Engine, error: RefusalError) -> web.Response:
     return web.json_response(error.body(), status=error.status)
 
 
-def admit(request: web.Request, settings: SimulatorSettings) -> None:
-    """Let a request with the right key pass; RefusalError 1000 to 1002 otherwise, 5001 during an outage."""
-    if settings.outage:
-        raise RefusalError(5001)
-    header = request.headers.get("Authorization", "").strip()
-    if not header:
-        raise RefusalError(1001)
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
-        raise RefusalError(1000)
-    if not hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), settings.api_key.encode()):
-        looks_like_jwt = token.count(".") == _JWT_DOTS and not request.path.startswith(LEGACY_PREFIX)
-        raise RefusalError(1002, JWT_ON_NEW_API if looks_like_jwt else None)
-
-
 def _listed(request: web.Request, name: str) -> list[str]:
     """Return the ids of a comma-separated query parameter."""
     ids = (part.strip() for value in request.query.getall(name, []) for part in value.split(","))
     return list(filter(None, ids))
+
+
+def _number(request: web.Request, name: str, *, default: int, most: int) -> int:
+    """Return a query parameter from 1 to its cap."""
+    text = request.query.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise RefusalError(1201, f"{name} must be between 1 and {most}")
+    return int(text)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from kling_daemon.durations import LONGEST
+from kling_daemon.kling.tokens import KeyPair
 from kling_daemon.simulator.refusals import SERVICE_ERRORS
 from kling_daemon.simulator.spans import Span
 from kling_daemon.standard_webhooks import Secret
@@ -27,6 +28,10 @@ class SimulatorSettings:
     """Same seed and same order of creates and queries: same ids, timings, failures and fates."""
     api_key: str = field(default="simulator", repr=False)
     """What `Authorization: Bearer …` must hold."""
+    access_key: str = field(default="", repr=False)
+    """On legacy paths a token (JWT) of this access key is let in as well; with an empty one, none is."""
+    secret_key: str = field(default="", repr=False)
+    """What such a token must be signed with."""
     secrets: tuple[Secret, ...] = ()
     """Callbacks are signed with each of them, as Kling does during a rotation; with none they are unsigned."""
     sign_legacy: bool = True
@@ -114,6 +119,11 @@ def _contradictory(settings: SimulatorSettings) -> Iterator[str]:
         yield "fail_moderation and fail_input share the jobs among them: together at most 1"
     if not settings.api_key:
         yield "api_key: not empty"
+    if settings.access_key or settings.secret_key:
+        try:
+            KeyPair(access_key=settings.access_key, secret_key=settings.secret_key)
+        except ValueError as error:
+            yield f"access_key and secret_key: both or none, and {error}"
     if settings.refuse_creates and settings.refuse_creates not in SERVICE_ERRORS:
         yield f"refuse_creates: 0 or one of {', '.join(map(str, SERVICE_ERRORS))}, not {settings.refuse_creates}"
 

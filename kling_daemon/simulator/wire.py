@@ -42,6 +42,12 @@ def legacy_queried(job: SimulatedJob) -> dict[str, Any]:
     return entry
 
 
+def legacy_listed(job: SimulatedJob) -> dict[str, Any]:
+    """Return an entry of a legacy list."""
+    entry = _legacy(job) | {"watermark_info": {"enabled": job.order.watermark}}
+    return entry | (_legacy_cost(job) if job.state is JobState.SUCCEEDED else {})
+
+
 def called_back(job: SimulatedJob) -> dict[str, Any]:
     """Return the body of the callback about a job's present state, flat, in the dialect of its generation."""
     if job.order.endpoint.generation is Generation.NEW:

@@ -19,6 +19,8 @@ from kling_daemon.standard_webhooks import Secret
         ({"speed": float("nan")}, "speed"),
         ({"lose": float("nan")}, "lose"),
         ({"api_key": ""}, "api_key"),
+        ({"access_key": "ak"}, "both or none"),
+        ({"secret_key": "sk"}, "both or none"),
         ({"refuse_creates": 77}, "refuse_creates"),
         ({"file_size": 2**40}, "file_size"),
         ({"lose": 0.6, "duplicate": 0.6}, "duplicate"),
@@ -36,10 +38,26 @@ def test_all_mistakes_are_named_at_once():
 
 
 def test_every_setting_is_of_a_known_sort():
-    sorts = {*RATES, *COUNTS, *DURATIONS, *SPANS, *SWITCHES, "speed", "seed", "api_key", "secrets"}
+    sorts = {
+        *RATES,
+        *COUNTS,
+        *DURATIONS,
+        *SPANS,
+        *SWITCHES,
+        "speed",
+        "seed",
+        "api_key",
+        "access_key",
+        "secret_key",
+        "secrets",
+    }
     assert {field.name for field in fields(SimulatorSettings)} == sorts
 
 
 def test_its_repr_shows_no_secret():
-    shown = repr(SimulatorSettings(api_key="sk-1", secrets=(Secret(name="a", key=b"sk-2"),)))
+    shown = repr(
+        SimulatorSettings(
+            api_key="sk-1", access_key="sk-3", secret_key="sk-4", secrets=(Secret(name="a", key=b"sk-2"),)
+        )
+    )
     assert "sk-" not in shown
