@@ -11,6 +11,7 @@ import structlog
 from kling_daemon import __version__
 from kling_daemon.api import ApiServices, build_api, digest, ensure_token
 from kling_daemon.app.account import Parts, open_account
+from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.looping import looping
 from kling_daemon.app.retention import Retention
 from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
@@ -146,7 +147,8 @@ async def _daemon(
         )
         await enter(dispatcher.running())
         retention = Retention(store, keep=settings.store.retention, clock=clock, count=metrics.removed)
-        await enter(looping({**account.loops, "retention": retention}, limit * _KLING_SHARE))
+        loops = {**account.loops, "retention": retention, "clock watch": ClockWatch(store, clock)}
+        await enter(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()
         services = ApiServices(
             store=store,

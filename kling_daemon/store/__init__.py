@@ -1,6 +1,7 @@
 """The store: SQLite, known to nobody else; one writer that commits in groups, and readers that page."""
 
 from kling_daemon.store.connection import DATABASE
+from kling_daemon.store.due_times import BroughtForward, SetBack, Waiting
 from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
 from kling_daemon.store.fanout import Registration
 from kling_daemon.store.history import History, HistoryEntry, UnfinishedDelivery
@@ -15,6 +16,7 @@ from kling_daemon.store.submissions import Intent, Postponement, Submission, Sub
 __all__ = [
     "DATABASE",
     "AmbiguousReferenceError",
+    "BroughtForward",
     "CallbackRow",
     "DeliveryRow",
     "Effect",
@@ -30,6 +32,7 @@ __all__ = [
     "Reader",
     "Recorded",
     "Registration",
+    "SetBack",
     "StandingClaim",
     "Store",
     "StoreError",
@@ -41,4 +44,5 @@ __all__ = [
     "Sweep",
     "Swept",
     "UnfinishedDelivery",
+    "Waiting",
 ]

@@ -10,6 +10,7 @@ from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store.deliveries import DeliveryDesk
+from kling_daemon.store.due_times import DueTimeDesk
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
 from kling_daemon.store.notices import NoticeDesk
@@ -31,6 +32,7 @@ class Parts:
     notices: NoticeDesk
     polls: PollDesk
     retention: RetentionDesk
+    due_times: DueTimeDesk
     fanout: Fanout
     standing: StandingClaims
 
@@ -76,6 +78,7 @@ class Parts:
             notices=notices,
             polls=PollDesk(account=account, clock=clock, policy=policy, random=random),
             retention=RetentionDesk(),
+            due_times=DueTimeDesk(clock=clock),
             fanout=fanout,
             standing=StandingClaims(deliveries, fanout),
         )

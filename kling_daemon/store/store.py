@@ -17,6 +17,7 @@ from kling_daemon.events import Notice, NoticeKind
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store.connection import DATABASE, open_reader, open_writer
 from kling_daemon.store.deliveries import Claim, Settled
+from kling_daemon.store.due_times import BroughtForward, SetBack
 from kling_daemon.store.errors import StoreError
 from kling_daemon.store.fanout import Registration
 from kling_daemon.store.lock import exclusive
@@ -52,6 +53,7 @@ class Store:
         self._notices = parts.notices
         self._polls = parts.polls
         self._retention = parts.retention
+        self._due_times = parts.due_times
         self._fanout = parts.fanout
         self._standing = parts.standing
 
@@ -208,6 +210,10 @@ class Store:
     async def sweep(self, sweep: Sweep) -> Swept:
         """Remove a few old rows, in a transaction that holds up nobody; what is open or dead stays."""
         return await self._writer.write(self._retention.sweep, sweep)
+
+    async def bring_forward(self, set_back: SetBack) -> BroughtForward:
+        """Bring the due times of a few rows forward, as the wall clock was set back."""
+        return await self._writer.write(self._due_times.bring_forward, set_back)
 
 
 def _prepare(directory: Path) -> Path:
