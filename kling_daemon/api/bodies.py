@@ -20,6 +20,12 @@ _LARGE = 256 * 1024
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
+class Nothing(pydantic.BaseModel):
+    """The body of a change that needs no words: `{}`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+
 async def read_body(request: web.Request, model: type[Model]) -> Model:
     """Return the body as the model; a ProblemError of 400, 413 or 415 says what is wrong with it."""
     if request.content_type != MEDIA_TYPE:

@@ -4,10 +4,9 @@ import re
 from dataclasses import asdict
 from http import HTTPStatus
 
-import pydantic
 from aiohttp import web
 
-from kling_daemon.api.bodies import read_body
+from kling_daemon.api.bodies import Nothing, read_body
 from kling_daemon.api.jobs import find_job
 from kling_daemon.api.problems import ProblemError
 from kling_daemon.api.queries import PAGING, before_of, choice_of, cut, limit_of, read_query
@@ -20,12 +19,6 @@ MAX_ATTEMPTS = 100
 """How many attempts are told of one delivery; a handler may postpone as often as it likes."""
 
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
-
-
-class _Nothing(pydantic.BaseModel):
-    """The body of a change that needs no words: `{}`."""
-
-    model_config = pydantic.ConfigDict(extra="forbid")
 
 
 class DeliveryRoutes:
@@ -61,7 +54,7 @@ class DeliveryRoutes:
 
     async def _retry(self, request: web.Request) -> web.Response:
         read_query(request, ())
-        await read_body(request, _Nothing)
+        await read_body(request, Nothing)
         before = await self._find(request.match_info["id"])
         handler = await self._services.store.retry_delivery(before.id)
         if handler is None:
@@ -79,7 +72,7 @@ class DeliveryRoutes:
 
     async def _drop(self, request: web.Request) -> web.Response:
         read_query(request, ())
-        await read_body(request, _Nothing)
+        await read_body(request, Nothing)
         before = await self._find(request.match_info["id"])
         handler = await self._services.store.drop_delivery(before.id)
         if handler is None:

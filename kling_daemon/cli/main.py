@@ -13,6 +13,7 @@ VERBS = {
     "jobs": "kling_daemon.cli.jobs:jobs",
     "explain": "kling_daemon.cli.explain:explain",
     "deliveries": "kling_daemon.cli.deliveries:deliveries",
+    "handlers": "kling_daemon.cli.handlers:handlers",
     "plugins": "kling_daemon.cli.plugins:plugins",
     "config": "kling_daemon.cli.config:config",
 }

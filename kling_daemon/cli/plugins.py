@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kling_daemon.cli.handlers import HEADINGS as HANDLER_HEADINGS
+from kling_daemon.cli.handlers import handler_line
 from kling_daemon.cli.output import json_option, print_json, print_table
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
@@ -11,7 +13,6 @@ if TYPE_CHECKING:
     from kling_daemon.client.models import HandlerModel
 
 HEADINGS = ("PLUGIN", "DISTRIBUTION", "VERSION", "STATUS", "TYPES", "HOOKS", "PROBLEM")
-HANDLER_HEADINGS = ("HANDLER", "PLUGIN", "STATE", "EVENTS", "RUNNING", "REASON")
 
 
 @click.group()
@@ -43,7 +44,7 @@ def list_plugins(where: Where, *, as_json: bool) -> None:
         click.echo("No plugin is installed.", err=True)
     if handlers:
         click.echo()
-        print_table(HANDLER_HEADINGS, [_handler_line(handler) for handler in handlers])
+        print_table(HANDLER_HEADINGS, [handler_line(handler) for handler in handlers])
     elif handlers is None:
         click.echo(f"The handlers are not shown: {silence}", err=True)
 
@@ -68,9 +69,3 @@ def _line(plugin: dict[str, Any]) -> tuple[str, ...]:
         ", ".join(plugin["hooks"]),
         plugin["problem"] or "",
     )
-
-
-def _handler_line(handler: "HandlerModel") -> tuple[str, ...]:
-    running = str(handler.running) if handler.concurrency is None else f"{handler.running}/{handler.concurrency}"
-    events = ", ".join(handler.events)
-    return handler.name, handler.plugin or "-", handler.state, events, running, handler.reason or ""

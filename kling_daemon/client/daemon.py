@@ -22,6 +22,7 @@ from kling_daemon.client.errors import DaemonError, DaemonUnreachableError
 from kling_daemon.client.models import (
     DeliveryInFullModel,
     DeliveryModel,
+    ForgottenModel,
     HandlerModel,
     JobModel,
     Page,
@@ -140,6 +141,10 @@ class Daemon:
     async def handlers(self) -> Page[HandlerModel]:
         """Return every handler, loaded or parked."""
         return await self._get("handlers", Page[HandlerModel])
+
+    async def forget_handler(self, name: str) -> ForgottenModel:
+        """Drop what a handler that is not configured any more has waiting or dead, and collect no more for it."""
+        return await self._post(f"handlers/{_segment(name)}/forget", {}, ForgottenModel)
 
     async def plugins(self) -> Page[PluginModel]:
         """Return the plugins that the daemon found when it started."""

@@ -228,6 +228,14 @@ class HandlerModel(Answer):
     loaded_at: Moment | None
 
 
+class ForgottenModel(Answer):
+    """What forgetting a handler came to."""
+
+    name: str
+    dropped: int
+    """How many of its deliveries were waiting or dead, and are dropped."""
+
+
 class PluginModel(Answer):
     """An installed plugin, usable or not."""
 

@@ -21,6 +21,9 @@ from kling_daemon.store.notices import NoticeDesk
 from kling_daemon.store.rows import event_from_row, notice_from_row
 from kling_daemon.store.statements import Statements
 
+FORGET_LIMIT = 500
+"""How many deliveries of a handler that is forgotten are dropped in one transaction."""
+
 
 @fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +144,27 @@ class DeliveryDesk:
         """
         now = to_millis(self._clock.now())
         return [self._decide(db, delivery, "drop", (now, delivery)) for delivery in units]
+
+    def forget(self, db: sqlite3.Connection, units: Sequence[str]) -> list[int | None]:
+        """Drop a part of what a handler that is not loaded has waiting or dead, and forget it with the last part.
+
+        Returns how many were dropped: as many as FORGET_LIMIT when there may be more, so that it is not forgotten yet.
+        None for a handler that never was. Dropping all of a million would hold up callbacks for seconds.
+        """
+        return [self._forget(db, handler) for handler in units]
+
+    def _forget(self, db: sqlite3.Connection, handler: str) -> int | None:
+        seq = self._fanout.seq_of(handler)
+        if seq is None:
+            return None
+        rows = db.execute(self._sql["not_closed"], (seq, seq, FORGET_LIMIT)).fetchall()
+        now = to_millis(self._clock.now())
+        db.executemany(self._sql["drop"], [(now, delivery) for (delivery,) in rows])
+        self._notices.clear(db, [(NoticeKind.DELIVERY_DEAD, str(delivery)) for (delivery,) in rows])
+        if len(rows) < FORGET_LIMIT:
+            self._fanout.forget(db, handler)
+            self._notices.clear(db, [(NoticeKind.HANDLER_CLOSED, handler)])
+        return len(rows)
 
     def _decide(self, db: sqlite3.Connection, delivery: int, decision: str, parameters: Sequence[int]) -> str | None:
         if not db.execute(self._sql[decision], parameters).rowcount:

@@ -47,6 +47,8 @@ class Fanout:
         }
         self._subscribers: dict[str, dict[str, int]] = {}
         self._supplied: set[str] = set()
+        self._forgotten: dict[str, _Known] = {}
+        """What the transaction at hand forgets, in case it fails."""
 
     def seq_of(self, handler: str) -> int | None:
         """Return the row number of a handler; None for one that never was."""
@@ -78,6 +80,25 @@ class Fanout:
                 seq=seq, events=registration.events, depends_on=registration.depends_on
             )
         self._subscribers.clear()
+
+    def forget(self, db: sqlite3.Connection, handler: str) -> None:
+        """Make no more deliveries for a handler until it is registered again."""
+        known = self._known[handler]
+        db.execute(self._sql["forget"], (known.seq,))
+        self._forgotten.setdefault(handler, known)
+        self._known[handler] = _Known(seq=known.seq, events=frozenset(), depends_on=())
+        self._subscribers.clear()
+
+    def committed(self) -> None:
+        """Hear that what was forgotten is forgotten on disk."""
+        self._forgotten.clear()
+
+    def rolled_back(self) -> None:
+        """Remember what a failed transaction has not forgotten after all."""
+        if self._forgotten:
+            self._known.update(self._forgotten)
+            self._forgotten.clear()
+            self._subscribers.clear()
 
     def deliver(
         self, db: sqlite3.Connection, now: datetime, items: Sequence[tuple[int, int | None, JobEvent | Notice]]

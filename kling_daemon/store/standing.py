@@ -78,11 +78,13 @@ class StandingClaims:
 
     def committed(self) -> None:
         """Hand out what was begun."""
+        self._fanout.committed()
         for claim, deliveries in self._settle_promises():
             claim.take(deliveries)
 
     def rolled_back(self) -> None:
         """Forget what was made and begun, and let those know who wait for it."""
+        self._fanout.rolled_back()
         self._fanout.take_supplied()  # a transaction that failed before its end has asked for nothing yet
         for claim, _ in self._settle_promises():
             claim.withdraw()

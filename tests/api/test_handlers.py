@@ -1,8 +1,14 @@
 from dataclasses import replace
 
+import pytest
 from fakes.local_api import ARCHIVE, daemon_and_api
 
+from kling_daemon.client import DaemonError
+from kling_daemon.deliveries import DeliveryState
 from kling_daemon.dispatch import Openness
+from kling_daemon.jobs import JobState
+from kling_daemon.store import Registration
+from kling_daemon.store.deliveries import FORGET_LIMIT
 
 
 async def test_handlers_that_are_loaded_and_those_of_earlier_runs_are_shown(tmp_path):
@@ -25,3 +31,37 @@ async def test_the_plugins_that_were_found_at_start_are_shown_broken_ones_includ
     async with daemon_and_api(tmp_path) as (daemon, _):
         (plugin,) = (await daemon.plugins()).items
         assert (plugin.name, plugin.status, plugin.problem) == ("broken", "broken", "why")
+
+
+async def test_a_forgotten_handler_is_gone_its_deliveries_are_dropped_and_it_collects_no_more(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        await api.report(await api.make_job(), JobState.SUCCEEDED)
+        forgotten = await daemon.forget_handler("forgotten")
+        assert forgotten.dropped == 1
+        assert [handler.name for handler in (await daemon.handlers()).items] == ["archive"]
+        await api.report(await api.make_job(), JobState.SUCCEEDED)
+        rows = (await daemon.deliveries(handler="forgotten")).items
+        assert [row.state for row in rows] == [DeliveryState.DROPPED]
+        assert len((await daemon.deliveries(handler="archive", state="pending")).items) == 2
+        await api.store.register_handlers([Registration(name="forgotten", events=frozenset({"job.completed"}))])
+        await api.report(await api.make_job(), JobState.SUCCEEDED)
+        assert len((await daemon.deliveries(handler="forgotten", state="pending")).items) == 1
+
+
+async def test_any_number_of_deliveries_is_dropped(tmp_path, monkeypatch):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        monkeypatch.setattr("kling_daemon.store.deliveries.FORGET_LIMIT", 2)
+        monkeypatch.setattr("kling_daemon.store.store.FORGET_LIMIT", 2)
+        assert FORGET_LIMIT > 2
+        for _ in range(4):
+            await api.report(await api.make_job(), JobState.SUCCEEDED)
+        assert (await daemon.forget_handler("forgotten")).dropped == 4
+        assert (await daemon.deliveries(handler="forgotten", state="pending")).items == []
+
+
+@pytest.mark.parametrize(("name", "status"), [("archive", 409), ("nobody", 404)])
+async def test_a_loaded_handler_and_one_that_never_was_are_not_forgotten(tmp_path, name, status):
+    async with daemon_and_api(tmp_path) as (daemon, _):
+        with pytest.raises(DaemonError) as refused:
+            await daemon.forget_handler(name)
+        assert refused.value.status == status

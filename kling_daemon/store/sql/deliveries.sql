@@ -79,6 +79,11 @@ WHERE seq = ? AND state IN ('dead', 'dropped', 'pending');
 -- name: drop
 UPDATE deliveries SET state = 'dropped', finished_at = ? WHERE seq = ? AND state IN ('pending', 'dead');
 
+-- name: not_closed
+SELECT seq FROM deliveries WHERE handler = ? AND state = 'pending'
+UNION ALL SELECT seq FROM deliveries WHERE handler = ? AND state = 'dead'
+LIMIT ?;
+
 -- name: handler_of
 SELECT h.name FROM deliveries d JOIN handlers h ON h.seq = d.handler WHERE d.seq = ?;
 
