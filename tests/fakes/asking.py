@@ -16,6 +16,7 @@ from kling_daemon.bus import Bus
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.kling.auth import ApiKey
 from kling_daemon.kling.client import KlingClient
+from kling_daemon.kling.tokens import KeyPair, SignedTokens
 from kling_daemon.poller import Poller
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Report
@@ -131,21 +132,24 @@ class _Polls:
 @asynccontextmanager
 async def asking(
     directory: Path, url: str, *, clock: ManualClock | None = None, policy: PollPolicy | None = None,
-    client: Mapping[str, Any] | None = None,
+    client: Mapping[str, Any] | None = None, key_pair: bool = False,
 ) -> AsyncIterator[Asking]:  # fmt: skip
-    """Open store and client; the same directory again is the daemon started again. Jitter is the same in each run."""
+    """Open store and client; the same directory again is the daemon started again. Jitter is the same in each run.
+
+    key_pair: the account has an access key and a secret key, and no API key.
+    """
     clock, requests = clock or ManualClock(), Counter[str]()
 
     def count(verb: str, _outcome: str) -> None:
         requests[verb] += 1
 
     settings: dict[str, Any] = {"read_attempts": 1, "max_requests_per_second": 10_000, "timeout": timedelta(seconds=5)}
+    pair = KeyPair(access_key="simulator", secret_key="simulator")
+    credential = SignedTokens(pair, clock) if key_pair else ApiKey(key="simulator")
     failure: Exception | None = None
     async with (
         Store.open(directory, clock=clock, policy=policy, random=Random(1)) as store,  # noqa: S311 - it spreads polls
-        KlingClient(
-            url, ApiKey(key="simulator"), clock=clock, on_request=count, **{**settings, **(client or {})}
-        ) as kling,
+        KlingClient(url, credential, clock=clock, on_request=count, **{**settings, **(client or {})}) as kling,
     ):
         try:
             yield Asking(store=store, bus=Bus(), clock=clock, client=kling, directory=directory, requests=requests)

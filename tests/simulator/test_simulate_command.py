@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from fakes.kling_caller import NEW_VIDEO, KlingCaller
 
 from kling_daemon.cli.simulate import OPTIONS, simulate
+from kling_daemon.kling.tokens import KeyPair
 from kling_daemon.simulator import SimulatorSettings, changed
 from kling_daemon.simulator.changes import shown
 
@@ -66,6 +68,18 @@ def test_key_and_secrets_come_from_environment_or_files_and_are_not_printed(tmp_
         assert "sk-mine" not in line
         url = re.search(r"http://\S+", line)[0]
         assert first_task(url, "sk-mine")["status"] == "submitted"
+
+
+def test_a_key_pair_comes_from_environment_or_files(tmp_path):
+    (tmp_path / "secret-key").write_text("sk\n")
+    token = KeyPair(access_key="ak", secret_key="sk").token(time.time())
+    with running("--secret-key-file", str(tmp_path / "secret-key"), KLING_ACCESS_KEY="ak") as process:
+        url = re.search(r"http://\S+", process.stdout.readline())[0]
+        request = urllib.request.Request(  # noqa: S310 - to the process that the test has started
+            f"{url}/v1/videos/text2video", headers={"Authorization": f"Bearer {token}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+            assert json.load(answer)["data"] == []
 
 
 @pytest.mark.parametrize(

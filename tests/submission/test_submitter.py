@@ -149,11 +149,17 @@ AMBIGUOUS = {
 }
 
 
-@pytest.mark.parametrize("path", [NEW_VIDEO, LEGACY_VIDEO])
+ACCOUNTS = [(NEW_VIDEO, False), (LEGACY_VIDEO, False), (LEGACY_VIDEO, True)]
+"""What is made with an API key, and what with an access key and a secret key alone."""
+
+
+@pytest.mark.parametrize(("path", "key_pair"), ACCOUNTS)
 @pytest.mark.parametrize("answer", AMBIGUOUS.values(), ids=AMBIGUOUS)
-async def test_an_ambiguous_create_that_made_a_task_is_found_and_never_sent_again(tmp_path, kling, answer, path):
+async def test_an_ambiguous_create_that_made_a_task_is_found_and_never_sent_again(
+    tmp_path, kling, answer, path, key_pair
+):
     kling.creates, kling.makes = [answer], [True]
-    async with asking(tmp_path, kling.url) as here:
+    async with asking(tmp_path, kling.url, key_pair=key_pair) as here:
         job = await here.intake().accept(path, {"prompt": "x"})
         await here.send()
         assert (await here.job(job.id)).state == "queued"
@@ -162,11 +168,11 @@ async def test_an_ambiguous_create_that_made_a_task_is_found_and_never_sent_agai
         assert kling.methods == ["POST", "GET"]
 
 
-@pytest.mark.parametrize("path", [NEW_VIDEO, LEGACY_VIDEO])
+@pytest.mark.parametrize(("path", "key_pair"), ACCOUNTS)
 @pytest.mark.parametrize("answer", AMBIGUOUS.values(), ids=AMBIGUOUS)
-async def test_an_ambiguous_create_that_made_none_is_sent_again_unchanged(tmp_path, kling, answer, path):
+async def test_an_ambiguous_create_that_made_none_is_sent_again_unchanged(tmp_path, kling, answer, path, key_pair):
     kling.creates = [answer]
-    async with asking(tmp_path, kling.url) as here:
+    async with asking(tmp_path, kling.url, key_pair=key_pair) as here:
         job = await here.intake().accept(path, {"prompt": "x"})
         await here.send()
         await here.send()
@@ -481,3 +487,16 @@ async def test_a_simulated_kling_that_loses_half_its_answers_is_never_paid_twice
         assert simulator.stats()["created"] == 60
         jobs = [job for _, job in await here.store.read.jobs(limit=99)]
         assert {job.task_id for job in jobs} == {known["id"] for known in simulator.tasks()}
+
+
+async def test_a_create_that_waited_for_an_api_key_is_held_unsent_while_there_is_none(tmp_path, kling):
+    async with asking(tmp_path, kling.url, key_pair=True) as here:
+        job = await here.intake().accept(NEW_VIDEO, {"prompt": "x"})
+        await here.send()
+        assert (await here.job(job.id)).state == "queued"
+        assert kling.asked == []
+        here.clock.advance(60)
+        clock = here.clock
+    async with asking(tmp_path, kling.url, clock=clock) as here:
+        await here.send()
+        assert (await here.job(job.id)).state == "submitted"
