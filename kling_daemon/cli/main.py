@@ -14,6 +14,7 @@ VERBS = {
     "explain": "kling_daemon.cli.explain:explain",
     "deliveries": "kling_daemon.cli.deliveries:deliveries",
     "handlers": "kling_daemon.cli.handlers:handlers",
+    "health": "kling_daemon.cli.health:health",
     "plugins": "kling_daemon.cli.plugins:plugins",
     "config": "kling_daemon.cli.config:config",
 }

@@ -24,6 +24,7 @@ from kling_daemon.client.models import (
     DeliveryModel,
     ForgottenModel,
     HandlerModel,
+    HealthModel,
     JobModel,
     Page,
     PluginModel,
@@ -153,6 +154,18 @@ class Daemon:
     async def stats(self) -> StatsModel:
         """Return the daemon's numbers."""
         return await self._get("stats", StatsModel)
+
+    async def health(self) -> HealthModel:
+        """Return whether the daemon does its work, and why not; no token is needed."""
+        status, raw = await self._exchange("GET", "readyz")
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return HealthModel(ready=False, reasons=self._refusal(status, raw).detail.split("; "))
+        if status != HTTPStatus.OK:
+            raise self._refusal(status, raw)
+        try:
+            return HealthModel.model_validate({"reasons": []} | json.loads(raw))
+        except (ValueError, TypeError) as error:
+            raise self._no_daemon(status) from error
 
     async def metrics(self) -> str:
         """Return what is counted and measured since the daemon's start, in Prometheus' text format."""

@@ -289,6 +289,14 @@ class StatsModel(Answer):
     """Unproved task ids that Kling has yet to be asked about."""
 
 
+class HealthModel(Answer):
+    """Whether the daemon does its work."""
+
+    ready: bool
+    reasons: list[str]
+    """Why it does not, in short phrases; empty when it does."""
+
+
 class ProblemModel(Answer):
     """An error, as RFC 9457 writes it."""
 
