@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from kling_daemon.jobs import Generation
-from kling_daemon.kling.endpoints import REGISTRY
+from kling_daemon.kling.endpoints import REGISTRY, Kind
 from kling_daemon.simulator.admission import admit
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.faults import answer_with, fault_after, fault_before
@@ -22,6 +22,12 @@ MAX_PAGE, MAX_PAGE_SIZE, _PAGE_SIZE = 1000, 500, 30
 Performer = Callable[[web.Request], Awaitable[Any]]
 
 
+SIMULATED = tuple(
+    endpoint for endpoint in REGISTRY if endpoint.kind in (Kind.VIDEO, Kind.IMAGE) and not endpoint.is_solution
+)
+"""The endpoints that are answered: those whose tasks yield what the simulator has, a video or pictures."""
+
+
 class KlingApi:
     """The handlers of Kling's paths."""
 
@@ -32,7 +38,7 @@ class KlingApi:
     def routes(self) -> list[web.RouteDef]:
         """Return a route for each path and method that is answered."""
         routes = [web.get("/tasks", self._tasks, allow_head=False)]
-        for endpoint in REGISTRY:
+        for endpoint in SIMULATED:
             if endpoint.generation is Generation.NEW:
                 routes.append(web.post(endpoint.path + "/{model}", self._create))
             else:
