@@ -21,8 +21,23 @@ from kling_daemon.store.notices import NoticeDesk
 from kling_daemon.store.rows import event_from_row, notice_from_row
 from kling_daemon.store.statements import Statements
 
-FORGET_LIMIT = 500
-"""How many deliveries of a handler that is forgotten are dropped in one transaction."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgetting:
+    """A wish to forget a handler that is not loaded."""
+
+    handler: str
+    limit: int
+    """How many of its deliveries one transaction drops at most: all of a million would hold up callbacks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What came of it."""
+
+    dropped: int
+    is_over: bool
+    """The handler is forgotten; else there may be more to drop first."""
 
 
 @fast_init
@@ -145,26 +160,23 @@ class DeliveryDesk:
         now = to_millis(self._clock.now())
         return [self._decide(db, delivery, "drop", (now, delivery)) for delivery in units]
 
-    def forget(self, db: sqlite3.Connection, units: Sequence[str]) -> list[int | None]:
-        """Drop a part of what a handler that is not loaded has waiting or dead, and forget it with the last part.
+    def forget(self, db: sqlite3.Connection, units: Sequence[Forgetting]) -> list[Forgotten | None]:
+        """Drop a part of what a handler has waiting or dead, and forget it with the last part; None if it never was."""
+        return [self._forget(db, unit) for unit in units]
 
-        Returns how many were dropped: as many as FORGET_LIMIT when there may be more, so that it is not forgotten yet.
-        None for a handler that never was. Dropping all of a million would hold up callbacks for seconds.
-        """
-        return [self._forget(db, handler) for handler in units]
-
-    def _forget(self, db: sqlite3.Connection, handler: str) -> int | None:
-        seq = self._fanout.seq_of(handler)
+    def _forget(self, db: sqlite3.Connection, unit: Forgetting) -> Forgotten | None:
+        seq = self._fanout.seq_of(unit.handler)
         if seq is None:
             return None
-        rows = db.execute(self._sql["not_closed"], (seq, seq, FORGET_LIMIT)).fetchall()
+        rows = db.execute(self._sql["not_closed"], (seq, seq, unit.limit)).fetchall()
         now = to_millis(self._clock.now())
         db.executemany(self._sql["drop"], [(now, delivery) for (delivery,) in rows])
         self._notices.clear(db, [(NoticeKind.DELIVERY_DEAD, str(delivery)) for (delivery,) in rows])
-        if len(rows) < FORGET_LIMIT:
-            self._fanout.forget(db, handler)
-            self._notices.clear(db, [(NoticeKind.HANDLER_CLOSED, handler)])
-        return len(rows)
+        is_over = len(rows) < unit.limit
+        if is_over:
+            self._fanout.forget(db, unit.handler)
+            self._notices.clear(db, [(NoticeKind.HANDLER_CLOSED, unit.handler)])
+        return Forgotten(dropped=len(rows), is_over=is_over)
 
     def _decide(self, db: sqlite3.Connection, delivery: int, decision: str, parameters: Sequence[int]) -> str | None:
         if not db.execute(self._sql[decision], parameters).rowcount:

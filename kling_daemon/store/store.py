@@ -16,7 +16,7 @@ from kling_daemon.deliveries import Delivery, RetryPolicy, Settlement
 from kling_daemon.events import Notice, NoticeKind
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store.connection import DATABASE, open_reader, open_writer
-from kling_daemon.store.deliveries import FORGET_LIMIT, Claim, Settled
+from kling_daemon.store.deliveries import Claim, Forgetting, Settled
 from kling_daemon.store.due_times import BroughtForward, SetBack
 from kling_daemon.store.errors import StoreError
 from kling_daemon.store.fanout import Registration
@@ -168,15 +168,18 @@ class Store:
         """Close a delivery for good that waits or is dead; returns its handler, None when it cannot be closed."""
         return await self._writer.write(self._deliveries.drop, delivery)
 
-    async def forget_handler(self, handler: str) -> int | None:
+    async def forget_handler(self, handler: str, *, limit: int = 500) -> int | None:
         """Drop what a handler that is not loaded has waiting or dead, and collect no more; None if it never was.
 
-        Returns how many deliveries were dropped. A crash meanwhile leaves some of them dropped and the rest as it was.
+        Returns how many deliveries were dropped, at most `limit` in one transaction. A crash meanwhile leaves some of
+        them dropped and the rest as it was.
         """
-        total = 0
-        while (dropped := await self._writer.write(self._deliveries.forget, handler)) == FORGET_LIMIT:
-            total += dropped
-        return None if dropped is None else total + dropped
+        total, unit = 0, Forgetting(handler=handler, limit=limit)
+        while (forgotten := await self._writer.write(self._deliveries.forget, unit)) is not None:
+            total += forgotten.dropped
+            if forgotten.is_over:
+                return total
+        return None
 
     async def load_step(self, delivery_id: int, step: str) -> Any:
         """Return what a handler kept for a delivery under a name, or None."""

@@ -8,7 +8,6 @@ from kling_daemon.deliveries import DeliveryState
 from kling_daemon.dispatch import Openness
 from kling_daemon.jobs import JobState
 from kling_daemon.store import Registration
-from kling_daemon.store.deliveries import FORGET_LIMIT
 
 
 async def test_handlers_that_are_loaded_and_those_of_earlier_runs_are_shown(tmp_path):
@@ -48,14 +47,11 @@ async def test_a_forgotten_handler_is_gone_its_deliveries_are_dropped_and_it_col
         assert len((await daemon.deliveries(handler="forgotten", state="pending")).items) == 1
 
 
-async def test_any_number_of_deliveries_is_dropped(tmp_path, monkeypatch):
+async def test_any_number_of_deliveries_is_dropped(tmp_path):
     async with daemon_and_api(tmp_path) as (daemon, api):
-        monkeypatch.setattr("kling_daemon.store.deliveries.FORGET_LIMIT", 2)
-        monkeypatch.setattr("kling_daemon.store.store.FORGET_LIMIT", 2)
-        assert FORGET_LIMIT > 2
         for _ in range(4):
             await api.report(await api.make_job(), JobState.SUCCEEDED)
-        assert (await daemon.forget_handler("forgotten")).dropped == 4
+        assert await api.store.forget_handler("forgotten", limit=2) == 4
         assert (await daemon.deliveries(handler="forgotten", state="pending")).items == []
 
 

@@ -39,7 +39,9 @@ def test_a_daemon_that_listens_everywhere_is_asked_at_home(tmp_path, environ):
 
 
 def test_a_configuration_with_mistakes_elsewhere_still_tells_the_address(tmp_path, environ):
-    path = config(tmp_path, '[api]\nlisten = "127.0.0.1:99"\n[kling]\napi_key = { file = "/root/none" }\n[polller]\n')
+    path = config(
+        tmp_path, '[api]\nlisten = "127.0.0.1:99"\n[kling]\napi_key = { file = "/nowhere/none" }\n[polller]\n'
+    )
     assert find_daemon(None, path, environ).url == "http://127.0.0.1:99"
 
 
