@@ -95,7 +95,7 @@ class Poller:
 
     async def step(self) -> timedelta:
         """Ask about one batch of due jobs and, when it is their time, hints; return after how long to look again."""
-        trouble = await self._poll(await self._store.read.due_polls(self._clock.now(), BATCH))
+        trouble = await self._poll(await self._store.due.due_polls(self._clock.now(), BATCH))
         if trouble is None and self._clock.monotonic() >= self._next_hint_query:
             trouble = await self._follow_hints()
         if trouble is not None:
@@ -107,9 +107,9 @@ class Poller:
         return await self._pause()
 
     async def _pause(self) -> timedelta:
-        due = await self._store.read.next_poll_due()
+        due = await self._store.due.next_poll_due()
         pause = _IDLE if due is None else min(due - self._clock.now(), _IDLE)
-        if await self._store.read.hints(1):
+        if await self._store.due.hints(1):
             pause = min(pause, timedelta(seconds=self._next_hint_query - self._clock.monotonic()))
         return max(pause, timedelta(0))
 
@@ -182,7 +182,7 @@ class Poller:
         Hints are forgotten once Kling was there to be asked, whatever it said: who sends them must not be able to have
         it asked for ever.
         """
-        hinted = await self._store.read.hints(MAX_IDS)
+        hinted = await self._store.due.hints(MAX_IDS)
         if not hinted:
             return None
         self._next_hint_query = self._clock.monotonic() + self._hint_pause

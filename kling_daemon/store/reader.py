@@ -1,8 +1,7 @@
-"""Everything that is read from the store: pages for people and programs, and what is due."""
+"""What the store shows to people and programs: pages of rows, single ones, and counts."""
 
 import json
-import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +10,11 @@ from typing import Any, Self
 
 import aiosqlite
 
-from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.clock import from_millis, optional
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.events import EventType, JobEvent, Notice
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store.connection import DATABASE, open_reader
-from kling_daemon.store.errors import StoreUnavailableError
 from kling_daemon.store.history import (
     AttemptRow,
     History,
@@ -25,9 +23,8 @@ from kling_daemon.store.history import (
     entry_from_row,
     unfinished_from_row,
 )
-from kling_daemon.store.news import RawCallback
-from kling_daemon.store.rows import StoredJob, event_from_row, from_row, notice_from_row
-from kling_daemon.store.statements import Statements
+from kling_daemon.store.queries import Queries
+from kling_daemon.store.rows import event_from_row, from_row, notice_from_row
 
 _FAR = 2**62
 
@@ -101,9 +98,8 @@ class Reader:
 
     def __init__(self, connection: aiosqlite.Connection, *, account: str) -> None:
         """Take a read-only connection whose rows have names."""
-        self._connection = connection
         self._account = account
-        self._sql = Statements("reader")
+        self._queries = Queries(connection, "reader")
 
     async def job(self, reference: str) -> Job | None:
         """Find a job by its own id, else Kling's task id, else its external id.
@@ -111,7 +107,7 @@ class Reader:
         Raises AmbiguousReferenceError when the reference fits more than one.
         """
         for statement in ("job_by_id", "jobs_by_task", "jobs_by_external_id"):
-            rows = await self._all(statement, (reference,))
+            rows = await self._queries.all(statement, (reference,))
             if len(rows) > 1:
                 raise AmbiguousReferenceError(reference)
             if rows:
@@ -120,19 +116,19 @@ class Reader:
 
     async def history(self, job_id: str, *, limit: int) -> History | None:
         """Return what happened to a job and what is to come, with the latest entries up to the limit."""
-        rows = await self._all("job_by_id", (job_id,))
+        rows = await self._queries.all("job_by_id", (job_id,))
         if not rows:
             return None
         stored = from_row(rows[0])
         job = (stored.seq,)
-        entries = await self._all("history", {"job": stored.seq, "limit": limit})
-        creates = await self._all("create", job)
+        entries = await self._queries.all("history", {"job": stored.seq, "limit": limit})
+        creates = await self._queries.all("create", job)
         return History(
             stored=stored,
             entries=tuple(entry_from_row(row) for row in reversed(entries)),
             create=create_from_row(creates[0]) if creates else None,
-            deliveries=tuple(unfinished_from_row(row) for row in await self._all("unfinished_deliveries", job)),
-            hinted_at=await self._moment("hinted_at", (stored.job.task_id, stored.job.account)),
+            deliveries=tuple(unfinished_from_row(row) for row in await self._queries.all("unfinished_deliveries", job)),
+            hinted_at=await self._queries.moment("hinted_at", (stored.job.task_id, stored.job.account)),
         )
 
     async def jobs(
@@ -140,14 +136,14 @@ class Reader:
     ) -> list[tuple[int, Job]]:
         """Return a page of jobs with their row numbers, the latest first."""
         parameters = {"before": before or _FAR, "state": state.value if state else None, "limit": limit}
-        return [(row["seq"], from_row(row).job) for row in await self._all("jobs", parameters)]
+        return [(row["seq"], from_row(row).job) for row in await self._queries.all("jobs", parameters)]
 
     async def events(
         self, *, limit: int, after: int = 0, job_id: str | None = None, event_type: EventType | None = None
     ) -> list[tuple[int, JobEvent]]:
         """Return a page of events with their row numbers, in the order in which they happened."""
         parameters = {"after": after, "job": job_id, "type": event_type.value if event_type else None, "limit": limit}
-        return [event_from_row(row) for row in await self._all("events", parameters)]
+        return [event_from_row(row) for row in await self._queries.all("events", parameters)]
 
     async def deliveries(
         self,
@@ -181,12 +177,12 @@ class Reader:
                 error=row["error"],
                 result=optional(json.loads, row["result"]),
             )
-            for row in await self._all("deliveries", parameters)
+            for row in await self._queries.all("deliveries", parameters)
         ]
 
     async def attempts(self, delivery: int, *, limit: int) -> list[AttemptRow]:
         """Return the latest attempts at a delivery, in their order."""
-        return [attempt_from_row(row) for row in reversed(await self._all("attempts", (delivery, limit)))]
+        return [attempt_from_row(row) for row in reversed(await self._queries.all("attempts", (delivery, limit)))]
 
     async def handlers(self) -> list[HandlerRow]:
         """Return every handler that was ever configured."""
@@ -198,86 +194,36 @@ class Reader:
                 first_at=from_millis(row["first_at"]),
                 loaded_at=from_millis(row["loaded_at"]),
             )
-            for row in await self._all("handlers")
+            for row in await self._queries.all("handlers")
         ]
 
     async def open_notices(self) -> list[Notice]:
         """Return the notices whose cause has not gone away."""
-        return [notice_from_row(row) for row in await self._all("notices")]
+        return [notice_from_row(row) for row in await self._queries.all("notices")]
 
     async def job_counts(self) -> dict[str, int]:
         """Count jobs by state."""
-        return {row["state"]: row["jobs"] for row in await self._all("job_counts")}
+        return {row["state"]: row["jobs"] for row in await self._queries.all("job_counts")}
 
     async def event_counts(self) -> dict[str, int]:
         """Count events by type."""
-        return {row["type"]: row["events"] for row in await self._all("event_counts")}
+        return {row["type"]: row["events"] for row in await self._queries.all("event_counts")}
 
     async def delivery_counts(self) -> dict[str, dict[str, int]]:
         """Count deliveries by handler and state."""
         counts: dict[str, dict[str, int]] = {}
-        for row in await self._all("delivery_counts"):
+        for row in await self._queries.all("delivery_counts"):
             counts.setdefault(row["handler"], {})[row["state"]] = row["deliveries"]
         return counts
 
     async def missed_callbacks(self) -> dict[tuple[str | None, str | None], int]:
         """Count the jobs whose end a poll had to find, by endpoint and model."""
-        return {(row["endpoint"], row["model"]): row["jobs"] for row in await self._all("missed_callbacks")}
-
-    async def next_delivery_due(self, handler: str, now: datetime) -> datetime | None:
-        """Return when the first of a handler's waiting deliveries falls due after now.
-
-        What is due already and was not claimed waits for another delivery, whose end wakes the lane.
-        """
-        return await self._moment("next_delivery_due", (handler, to_millis(now)))
-
-    async def step(self, delivery: int, name: str) -> Any:
-        """Return what a handler kept under a name, or None."""
-        rows = await self._all("step", (delivery, name))
-        return json.loads(rows[0]["value"]) if rows else None
-
-    async def due_polls(self, now: datetime, limit: int) -> list[StoredJob]:
-        """Return the jobs to ask Kling about, the longest due first."""
-        return [from_row(row) for row in await self._all("due_polls", (to_millis(now), limit))]
-
-    async def next_poll_due(self) -> datetime | None:
-        """Return when the next job falls due to be polled."""
-        return await self._moment("next_poll_due")
-
-    async def hints(self, limit: int) -> list[str]:
-        """Return the task ids that were named without proof, the oldest first."""
-        return [row["task_id"] for row in await self._all("hints", (self._account, limit))]
+        return {(row["endpoint"], row["model"]): row["jobs"] for row in await self._queries.all("missed_callbacks")}
 
     async def hint_count(self) -> int:
         """Count the task ids that were named without proof and have not been asked about yet."""
-        (row,) = await self._all("hint_count", (self._account,))
+        (row,) = await self._queries.all("hint_count", (self._account,))
         return int(row["hints"])
-
-    async def next_submission_due(self) -> datetime | None:
-        """Return when the next create may be sent."""
-        return await self._moment("next_submission_due")
-
-    async def digests_in_use(self) -> frozenset[str]:
-        """Return the digests of the bodies that may still have to be sent."""
-        return frozenset(row["digest"] for row in await self._all("digests_in_use"))
-
-    async def unreadable_callbacks(self, reader_version: str, limit: int) -> list[tuple[RawCallback, str | None]]:
-        """Return believed callbacks that only other versions have tried to read, with the job a capability named."""
-        rows = await self._all("unreadable", (reader_version, limit))
-        return [
-            (
-                RawCallback(
-                    webhook_id=row["webhook_id"],
-                    body=row["body"],
-                    headers=row["headers"],
-                    verdict="unreadable",
-                    secret=row["secret"],
-                    received_at=from_millis(row["received_at"]),
-                ),
-                row["capability"] or None,
-            )
-            for row in rows
-        ]
 
     async def callbacks(self, *, limit: int, after: int = 0) -> list[CallbackRow]:
         """Return a page of the kept callbacks, in the order in which they first came."""
@@ -292,25 +238,14 @@ class Reader:
                 last_at=from_millis(row["last_at"]),
                 count=row["count"],
             )
-            for row in await self._all("callbacks", (after, limit))
+            for row in await self._queries.all("callbacks", (after, limit))
         ]
 
     async def callback_counts(self) -> dict[str, int]:
         """Count the callbacks that were kept, by verdict; repetitions count."""
-        return {row["verdict"]: row["received"] for row in await self._all("callback_counts")}
+        return {row["verdict"]: row["received"] for row in await self._queries.all("callback_counts")}
 
     async def flaws(self) -> list[str]:
         """Return what SQLite finds damaged in the file, in its words; it reads all of it, which takes its time."""
-        found = [str(row["integrity_check"]) for row in await self._all("flaws")]
+        found = [str(row["integrity_check"]) for row in await self._queries.all("flaws")]
         return [] if found == ["ok"] else found
-
-    async def _all(self, statement: str, parameters: Iterable[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        try:
-            rows = await self._connection.execute_fetchall(self._sql[statement], parameters)
-        except sqlite3.Error as error:
-            raise StoreUnavailableError(f"the database could not be read: {error}") from error
-        return list(rows)
-
-    async def _moment(self, statement: str, parameters: Iterable[Any] = ()) -> datetime | None:
-        (row,) = await self._all(statement, parameters)
-        return optional(from_millis, row["due_at"])

@@ -17,6 +17,7 @@ from kling_daemon.events import Notice, NoticeKind
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store.connection import DATABASE, open_reader, open_writer
 from kling_daemon.store.deliveries import Claim, Forgetting, Settled
+from kling_daemon.store.due import Due
 from kling_daemon.store.due_times import BroughtForward, SetBack
 from kling_daemon.store.errors import StoreError
 from kling_daemon.store.fanout import Registration
@@ -39,12 +40,13 @@ class Store:
 
     Every method that writes returns when its unit is committed with a sync of the write-ahead log, and raises
     StoreUnavailableError, leaving no trace, when that is not possible. What was committed survives `kill -9` and
-    power loss. Reading is `store.read`.
+    power loss. What people and programs are shown is `store.read`; what is to be done is `store.due`.
     """
 
-    def __init__(self, writer: Writer, reader: Reader, clock: Clock, parts: Parts) -> None:
+    def __init__(self, writer: Writer, reader: Reader, due: Due, clock: Clock, parts: Parts) -> None:
         """Take the parts; `Store.open` makes them."""
         self.read = reader
+        self.due = due
         self._writer = writer
         self._clock = clock
         self._recorder = parts.recorder
@@ -103,7 +105,8 @@ class Store:
                 await connection.transact(parts.void_leases)
                 writer = Writer(connection, parts.standing, on_commit)
                 async with writer.running(), open_reader(directory / DATABASE) as reading:
-                    yield cls(writer, Reader(reading, account=account), clock, parts)
+                    reader, due = Reader(reading, account=account), Due(reading, account=account)
+                    yield cls(writer, reader, due, clock, parts)
 
     def obstacles(self) -> tuple[str, ...]:
         """Say why nothing can be recorded, if that was so a moment ago; nobody need look closer to be told."""
@@ -158,7 +161,7 @@ class Store:
 
     async def next_delivery_due(self, handler: str) -> datetime | None:
         """Return when the first of a handler's waiting deliveries falls due after now."""
-        return await self.read.next_delivery_due(handler, self._clock.now())
+        return await self.due.next_delivery_due(handler, self._clock.now())
 
     async def retry_delivery(self, delivery: int) -> str | None:
         """Give a delivery that is not done all its attempts again; returns its handler, None when it cannot be."""
@@ -183,7 +186,7 @@ class Store:
 
     async def load_step(self, delivery_id: int, step: str) -> Any:
         """Return what a handler kept for a delivery under a name, or None."""
-        return await self.read.step(delivery_id, step)
+        return await self.due.step(delivery_id, step)
 
     async def save_step(self, delivery_id: int, step: str, value: Any) -> None:
         """Keep a handler's JSON value for a delivery under a name; TypeError or ValueError for what is no JSON."""

@@ -111,12 +111,12 @@ class Submitter:
         if self._settled and (not self._on_the_wire or self._settled >= _SWEEP_AFTER):
             self._settled = 0
             await self.sweep()
-        due = await self._store.read.next_submission_due()
+        due = await self._store.due.next_submission_due()
         return _IDLE if due is None else max(min(due - self._clock.now(), _IDLE), timedelta(0))
 
     async def sweep(self) -> None:
         """Delete the bodies that will not be sent any more."""
-        await self._spool.sweep(self._store.read.digests_in_use)
+        await self._spool.sweep(self._store.due.digests_in_use)
 
     async def _submit(self, submission: Submission) -> None:
         """Bring one create as far as it goes now. A crash anywhere in here leaves it to be looked up."""

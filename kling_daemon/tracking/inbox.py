@@ -82,7 +82,7 @@ class Inbox:
         Raises StoreUnavailableError when that cannot be recorded; what is still unread is left to the next start.
         """
         understood = 0
-        while batch := await self._store.read.unreadable_callbacks(__version__, _BATCH):
+        while batch := await self._store.due.unreadable_callbacks(__version__, _BATCH):
             news = [self._news_again(raw, job_id) for raw, job_id in batch]
             results_of(await self._record_each(news))
             understood += sum(piece.report is not None or piece.hint is not None for piece in news)

@@ -53,8 +53,8 @@ async def due_times(store, clock):
     """Return for how long the delivery, the create and the first poll wait from now."""
     moments = (
         await store.next_delivery_due("archive"),
-        await store.read.next_submission_due(),
-        await store.read.next_poll_due(),
+        await store.due.next_submission_due(),
+        await store.due.next_poll_due(),
     )
     return [moment - clock.now() for moment in moments]
 
@@ -71,7 +71,7 @@ async def test_what_waits_waits_no_longer_when_the_clock_is_set_back(store, cloc
         await watch(clock_watch)
         await watch(clock_watch)
     assert await due_times(store, clock) == before
-    assert len(await store.read.due_polls(clock.now() + 2 * HOUR, 1000)) == 700
+    assert len(await store.due.due_polls(clock.now() + 2 * HOUR, 1000)) == 700
     assert logs == [
         {"event": "the wall clock was set back", "log_level": "warning", "seconds": YEAR.total_seconds()},
         {"event": "due times were put right", "log_level": "warning", "deliveries": 1, "submissions": 1, "polls": 700},
@@ -90,7 +90,7 @@ async def test_time_that_went_on_before_the_jump_is_no_part_of_it(store, clock):
 @pytest.mark.parametrize("jump", [YEAR, timedelta(seconds=-4), timedelta(0)])
 async def test_nothing_is_moved_by_a_clock_that_is_set_forward_or_hardly(store, clock, jump):
     async def moments():
-        return [await store.read.next_submission_due(), await store.read.next_poll_due()]
+        return [await store.due.next_submission_due(), await store.due.next_poll_due()]
 
     before, clock_watch = await moments(), ClockWatch(store, clock)
     clock.set(START + jump)

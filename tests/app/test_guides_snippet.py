@@ -89,7 +89,7 @@ async def simulator_is_quiet(daemon):
     """Wait until no job is due to be polled at once."""
 
     async def fact():
-        due = await daemon.read.next_poll_due()
+        due = await daemon.due.next_poll_due()
         return due is not None and due - daemon.clock.now() > timedelta(minutes=4)
 
     await until(fact)

@@ -114,7 +114,7 @@ class Asking:
 
     async def due_in(self) -> timedelta | None:
         """Return how long it is until the next poll falls due."""
-        due = await self.store.read.next_poll_due()
+        due = await self.store.due.next_poll_due()
         return None if due is None else due - self.clock.now()
 
     async def notices(self) -> list[str]:

@@ -25,6 +25,7 @@ from kling_daemon.service import StopSignal
 from kling_daemon.simulator import Simulator
 from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, Secret, sign
 from kling_daemon.store.connection import open_reader
+from kling_daemon.store.due import Due
 from kling_daemon.store.reader import Reader
 from kling_daemon.tracking import Capabilities, load_capability_key
 
@@ -53,6 +54,8 @@ class RunningDaemon:
     clock: Clock
     read: Reader
     """A connection of the test's own that only reads: what it sees is committed."""
+    due: Due
+    """The same, for what the daemon has to do."""
     session: aiohttp.ClientSession
     """Without credentials; for the receiver."""
     api: aiohttp.ClientSession
@@ -221,7 +224,7 @@ async def running_daemon(
             await running  # raises why it could not start
         addresses: Addresses = ready.result()
         token = (settings.store.directory / "api-token").read_text().strip()
-        read = Reader(await stack.enter_async_context(open_reader(directory / "kling.db")), account="default")
+        reading = await stack.enter_async_context(open_reader(directory / "kling.db"))
         session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
         api = await stack.enter_async_context(
             aiohttp.ClientSession(f"http://{addresses.api}", headers={"Authorization": f"Bearer {token}"})
@@ -231,7 +234,8 @@ async def running_daemon(
                 settings=settings,
                 addresses=addresses,
                 clock=clock,
-                read=read,
+                read=Reader(reading, account="default"),
+                due=Due(reading, account="default"),
                 session=session,
                 api=api,
                 stop=stop,

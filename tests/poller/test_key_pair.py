@@ -89,4 +89,4 @@ async def test_a_hint_is_looked_for_on_the_lists_and_its_job_adopted(tmp_path):
         await here.poller().step()
         adopted = await here.job(task_id)
         assert (adopted.generation, adopted.endpoint) == ("legacy", LEGACY_VIDEO)
-        assert await here.store.read.hints(5) == []
+        assert await here.store.due.hints(5) == []

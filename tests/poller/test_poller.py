@@ -197,7 +197,7 @@ async def test_a_thousand_overdue_jobs_are_brought_to_their_end_in_at_most_sixty
             kling.knows(f"t{number}", "succeeded")
         here.clock.advance(10 * MINUTE)
         poller = here.poller()
-        while await here.store.read.due_polls(here.clock.now(), 1):
+        while await here.store.due.due_polls(here.clock.now(), 1):
             await poller.step()
         assert await here.store.read.job_counts() == {"succeeded": 1000}
         assert len(kling.asked) <= 60
@@ -427,7 +427,7 @@ async def test_a_flood_of_hints_is_bounded_and_what_gave_way_is_counted(tmp_path
         )
         assert await here.store.read.hint_count() == 10_000
         assert sum(one.evicted_hints for one in recorded) == 500
-        assert (await here.store.read.hints(1)) == ["h500"]
+        assert (await here.store.due.hints(1)) == ["h500"]
 
 
 async def test_news_wakes_the_poller_and_stopping_lets_it_end(tmp_path, kling):
@@ -452,17 +452,17 @@ async def test_the_poller_outlives_a_store_that_fails(tmp_path, kling):
         kling.knows("t1", "succeeded")
         here.clock.advance(10 * MINUTE)
         poller = here.poller()
-        here.store.read, real = Unavailable(here.store.read), here.store.read
+        here.store.due, real = Unavailable(here.store.due), here.store.due
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(poller.run())
-            await until(lambda: here.store.read.asked > 0)
-            here.store.read = real
+            await until(lambda: here.store.due.asked > 0)
+            here.store.due = real
             await until(lambda: ended(here))
             poller.stop()
 
 
 class Unavailable:
-    """A reader whose database is away."""
+    """What is due, in a database that is away."""
 
     def __init__(self, real):
         self.asked = 0

@@ -149,7 +149,7 @@ async def test_the_table(tmp_path, row):
         tells_nothing(answer)
         assert verdicts(daemon)[kept:] == row.kept
         assert len(await daemon.jobs()) == row.jobs
-        assert await daemon.read.hints(100) == row.hints
+        assert await daemon.due.hints(100) == row.hints
         await daemon.until_delivered("w", 2 * row.jobs) if row.jobs else None
         assert len(witness.seen) == 2 * row.jobs
         assert len(kling.asked) == 1

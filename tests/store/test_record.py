@@ -163,10 +163,10 @@ async def test_a_task_that_belongs_to_another_job_is_not_given_to_a_second_one(t
 async def test_a_hint_with_a_job_has_it_polled_at_once_and_what_is_found_was_not_missed(tmp_path):
     async with opened(tmp_path) as store:
         job = (await store.record(news(state=JobState.PROCESSING))).job
-        assert await store.read.due_polls(START, 10) == []
+        assert await store.due.due_polls(START, 10) == []
         hinted = await store.record(News(hint=HintWeight.JOB, job_id=job.id))
         assert hinted.effect is Effect.HINTED
-        (due,) = await store.read.due_polls(START, 10)
+        (due,) = await store.due.due_polls(START, 10)
         assert due.following.prompted
 
 
@@ -176,7 +176,7 @@ async def test_a_hint_about_a_job_that_has_ended_asks_for_nothing(tmp_path):
         assert (await store.record(News(hint=HintWeight.JOB, job_id=job.id))).effect is Effect.UNCHANGED
         plain = await store.record(News(hint=HintWeight.NONE, hinted_task_id="t1"))
         assert plain.effect is Effect.UNCHANGED
-        assert await store.read.hints(10) == []
+        assert await store.due.hints(10) == []
 
 
 async def test_hints_without_weight_are_kept_once_and_bounded(tmp_path):
@@ -184,7 +184,7 @@ async def test_hints_without_weight_are_kept_once_and_bounded(tmp_path):
         told = [News(hint=HintWeight.NONE, hinted_task_id=f"t{number % 8}") for number in range(16)]
         recorded = await record_all(store, told)
         assert sum(one.evicted_hints for one in recorded) == 3
-        assert await store.read.hints(10) == ["t3", "t4", "t5", "t6", "t7"]
+        assert await store.due.hints(10) == ["t3", "t4", "t5", "t6", "t7"]
 
 
 async def test_jobs_whose_callbacks_should_come_are_polled_later_than_others(tmp_path, intents):
@@ -195,9 +195,9 @@ async def test_jobs_whose_callbacks_should_come_are_polled_later_than_others(tmp
         for number, job in enumerate((told, silent)):
             answer = report(f"t{number}", JobState.SUBMITTED, source=Source.SUBMISSION)
             await store.record(News(report=answer, job_id=job.id))
-        due = await store.read.due_polls(START + timedelta(seconds=16), 10)
+        due = await store.due.due_polls(START + timedelta(seconds=16), 10)
         assert [stored.job.id for stored in due] == [silent.id]
-        assert len(await store.read.due_polls(START + timedelta(minutes=6), 10)) == 2
+        assert len(await store.due.due_polls(START + timedelta(minutes=6), 10)) == 2
 
 
 @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
@@ -205,4 +205,4 @@ async def test_a_job_that_has_ended_is_never_polled_again(tmp_path, state):
     async with opened(tmp_path) as store:
         await store.record(news(state=JobState.PROCESSING))
         await store.record(news(state=state))
-        assert await store.read.next_poll_due() is None
+        assert await store.due.next_poll_due() is None

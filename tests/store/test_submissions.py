@@ -47,7 +47,7 @@ async def test_a_postponed_create_comes_back_when_it_is_due(tmp_path, intents):
         assert await store.postpone_submission(postponed)
         assert not await store.postpone_submission(postponed), "it is not on the wire any more"
         assert await store.claim_submissions(10) == []
-        assert await store.read.next_submission_due() == later
+        assert await store.due.next_submission_due() == later
         clock.advance(timedelta(seconds=5))
         assert [submission.was for submission in await store.claim_submissions(10)] == [SubmissionState.QUEUED]
 
@@ -55,9 +55,9 @@ async def test_a_postponed_create_comes_back_when_it_is_due(tmp_path, intents):
 async def test_a_report_about_its_job_settles_a_create_and_frees_its_body(tmp_path, intents):
     async with opened(tmp_path) as store:
         job = (await store.make_job(intents("e1"))).job
-        assert await store.read.digests_in_use() == {"0" * 64}
+        assert await store.due.digests_in_use() == {"0" * 64}
         await store.claim_submissions(10)
         answer = report("t1", JobState.SUBMITTED, source=Source.SUBMISSION)
         assert (await store.record(News(report=answer, job_id=job.id))).effect is Effect.ADVANCED
-        assert await store.read.digests_in_use() == frozenset()
-        assert await store.read.next_submission_due() is None
+        assert await store.due.digests_in_use() == frozenset()
+        assert await store.due.next_submission_due() is None

@@ -77,4 +77,4 @@ async def test_what_makes_no_task_is_refused_before_anything_is_stored(tmp_path,
             await here.intake().accept(path, {"prompt": "x"})
         await here.send()
         assert kling.asked == []
-        assert await here.store.read.digests_in_use() == frozenset()
+        assert await here.store.due.digests_in_use() == frozenset()

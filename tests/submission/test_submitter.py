@@ -94,7 +94,7 @@ async def test_the_intent_is_on_disk_before_kling_is_asked(tmp_path, kling):
         assert kling.asked == []
         kept = await here.job(job.id)
         assert (kept.state, kept.external_id, kept.tags) == ("queued", job.id, {"film": "1"})
-        assert len(await here.store.read.digests_in_use()) == 1
+        assert len(await here.store.due.digests_in_use()) == 1
         await here.send()
         assert kling.sent[0]["options"]["external_task_id"] == job.id
         assert kling.sent[0]["options"]["callback_url"].startswith(f"{CALLBACK_URL}/{job.id}.")
@@ -215,7 +215,7 @@ async def test_what_made_nothing_for_now_is_sent_again_from_a_second_on(tmp_path
         pauses = []
         for _ in range(8):
             await here.send()
-            pauses.append((await here.store.read.next_submission_due() - here.clock.now()).total_seconds())
+            pauses.append((await here.store.due.next_submission_due() - here.clock.now()).total_seconds())
             here.clock.advance(pauses[-1])
         assert (pauses[0], pauses[-1]) == (least, most)
         assert pauses == sorted(pauses)
@@ -460,7 +460,7 @@ async def test_jobs_taken_in_at_once_share_commits_and_are_all_sent(tmp_path, kl
         async with asyncio.TaskGroup() as tasks:
             for number in range(50):
                 tasks.create_task(intake.accept(LEGACY_IMAGE, {"prompt": str(number)}))
-        while await here.store.read.digests_in_use():
+        while await here.store.due.digests_in_use():
             await here.send()
         assert await here.store.read.job_counts() == {"submitted": 50}
         assert sorted(body["prompt"] for body in kling.sent) == sorted(map(str, range(50)))
@@ -480,7 +480,7 @@ async def test_a_simulated_kling_that_loses_half_its_answers_is_never_paid_twice
             path = [NEW_VIDEO, LEGACY_VIDEO, LEGACY_IMAGE][number % 3]
             await here.intake(callback_url=None).accept(path, {"prompt": str(number)})
         submitter = here.submitter()
-        while await here.store.read.digests_in_use():
+        while await here.store.due.digests_in_use():
             await here.send(submitter)
             clock.advance(60)
         assert set(await here.store.read.job_counts()) <= {JobState.SUBMITTED, JobState.PROCESSING}

@@ -106,7 +106,7 @@ async def test_an_unsigned_one_that_is_believed_for_its_capability_is_about_that
 async def test_credentials_in_headers_are_not_kept(tmp_path):
     async with world(tmp_path) as here:
         await here.signed(b"unreadable")
-        ((raw, _),) = await here.store.read.unreadable_callbacks("another version", 9)
+        ((raw, _),) = await here.store.due.unreadable_callbacks("another version", 9)
         assert b"webhook-id: msg_1\r\n" in raw.headers
         assert b"secret" not in raw.headers
 
@@ -128,7 +128,7 @@ async def test_what_an_earlier_version_could_not_read_is_read_again_under_todays
         await keep_as_unreadable(here, body)
         assert await here.inbox.read_again() == 1
         assert await here.jobs() == jobs
-        assert await here.store.read.hints(9) == hints
+        assert await here.store.due.hints(9) == hints
         assert await here.inbox.read_again() == 0
         counts = await here.store.read.callback_counts()
         assert sum(counts.values()) == 2
@@ -206,7 +206,7 @@ async def test_callbacks_that_come_together_are_answered_each_as_by_itself(tmp_p
         )
         assert [answer.status for answer in answers] == [200, 401, 503, 202, 200]
         assert await here.jobs() == {"t1": "succeeded"}
-        assert await here.store.read.hints(9) == ["t2"]
+        assert await here.store.due.hints(9) == ["t2"]
 
 
 async def test_what_follows_from_callbacks_at_another_jobs_address_fails_each_alone(tmp_path):
@@ -227,7 +227,7 @@ async def test_what_follows_from_callbacks_at_another_jobs_address_fails_each_al
         assert [answer.status for answer in answers] == [503, 200, 200, 200]
         assert [line["event"] for line in lines if line["log_level"] == "error"] == ["callback could not be handled"]
         assert await here.jobs() == {"a": "processing", "ended": "succeeded", "b": "succeeded"}
-        assert await here.store.read.hints(9) == ["unmade"]
+        assert await here.store.due.hints(9) == ["unmade"]
 
 
 async def test_what_follows_from_callbacks_that_came_together_is_committed_together(tmp_path):

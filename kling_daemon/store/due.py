@@ -1,0 +1,71 @@
+"""What the daemon itself reads from the store: what is to be done, when, and with what."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import aiosqlite
+
+from kling_daemon.clock import from_millis, to_millis
+from kling_daemon.store.news import RawCallback
+from kling_daemon.store.queries import Queries
+from kling_daemon.store.rows import StoredJob, from_row
+
+
+class Due:
+    """The work that lies in the store. Every method raises StoreUnavailableError when SQLite cannot answer."""
+
+    def __init__(self, connection: aiosqlite.Connection, *, account: str) -> None:
+        """Take a read-only connection whose rows have names."""
+        self._account = account
+        self._queries = Queries(connection, "due")
+
+    async def next_delivery_due(self, handler: str, now: datetime) -> datetime | None:
+        """Return when the first of a handler's waiting deliveries falls due after now.
+
+        What is due already and was not claimed waits for another delivery, whose end wakes the lane.
+        """
+        return await self._queries.moment("next_delivery_due", (handler, to_millis(now)))
+
+    async def step(self, delivery: int, name: str) -> Any:
+        """Return what a handler kept under a name, or None."""
+        rows = await self._queries.all("step", (delivery, name))
+        return json.loads(rows[0]["value"]) if rows else None
+
+    async def due_polls(self, now: datetime, limit: int) -> list[StoredJob]:
+        """Return the jobs to ask Kling about, the longest due first."""
+        return [from_row(row) for row in await self._queries.all("due_polls", (to_millis(now), limit))]
+
+    async def next_poll_due(self) -> datetime | None:
+        """Return when the next job falls due to be polled."""
+        return await self._queries.moment("next_poll_due")
+
+    async def hints(self, limit: int) -> list[str]:
+        """Return the task ids that were named without proof, the oldest first."""
+        return [row["task_id"] for row in await self._queries.all("hints", (self._account, limit))]
+
+    async def next_submission_due(self) -> datetime | None:
+        """Return when the next create may be sent."""
+        return await self._queries.moment("next_submission_due")
+
+    async def digests_in_use(self) -> frozenset[str]:
+        """Return the digests of the bodies that may still have to be sent."""
+        return frozenset(row["digest"] for row in await self._queries.all("digests_in_use"))
+
+    async def unreadable_callbacks(self, reader_version: str, limit: int) -> list[tuple[RawCallback, str | None]]:
+        """Return believed callbacks that only other versions have tried to read, with the job a capability named."""
+        rows = await self._queries.all("unreadable", (reader_version, limit))
+        return [
+            (
+                RawCallback(
+                    webhook_id=row["webhook_id"],
+                    body=row["body"],
+                    headers=row["headers"],
+                    verdict="unreadable",
+                    secret=row["secret"],
+                    received_at=from_millis(row["received_at"]),
+                ),
+                row["capability"] or None,
+            )
+            for row in rows
+        ]

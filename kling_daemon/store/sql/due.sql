@@ -1,0 +1,25 @@
+-- name: due_polls
+SELECT {columns} FROM jobs WHERE poll_at <= ? ORDER BY poll_at LIMIT ?;
+
+-- name: next_poll_due
+SELECT min(poll_at) AS due_at FROM jobs WHERE poll_at IS NOT NULL;
+
+-- name: hints
+SELECT task_id FROM hints WHERE account = ? ORDER BY seq LIMIT ?;
+
+-- name: next_submission_due
+SELECT min(due_at) AS due_at FROM submissions WHERE state IN ('queued', 'ambiguous');
+
+-- name: next_delivery_due
+SELECT min(d.due_at) AS due_at FROM deliveries d JOIN handlers h ON h.seq = d.handler
+WHERE h.name = ? AND d.state = 'pending' AND d.due_at > ?;
+
+-- name: digests_in_use
+SELECT DISTINCT digest FROM submissions WHERE state <> 'settled';
+
+-- name: unreadable
+SELECT webhook_id, capability, body, headers, secret, received_at FROM callbacks
+WHERE verdict = 'unreadable' AND reader <> ? LIMIT ?;
+
+-- name: step
+SELECT value FROM steps WHERE delivery = ? AND name = ?;
