@@ -146,7 +146,7 @@ async def _daemon(
             observe=metrics.delivery,
         )
         await enter(dispatcher.running())
-        retention = Retention(store, keep=settings.store.retention, clock=clock, count=metrics.removed)
+        retention = Retention(store, keep=settings.store.retention, count=metrics.removed)
         loops = {**account.loops, "retention": retention, "clock watch": ClockWatch(store, clock)}
         await enter(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import structlog
 
-from kling_daemon.clock import Clock
 from kling_daemon.store import OldRows, Store, StoreUnavailableError, Sweep
 
 FIRST = timedelta(minutes=1)
@@ -24,11 +23,10 @@ log = structlog.get_logger(__name__)
 class Retention:
     """The loop that removes old rows; a crash within a round costs nothing, the next round finds the same rows."""
 
-    def __init__(self, store: Store, *, keep: timedelta, clock: Clock, count: Callable[[str, int], None]) -> None:
+    def __init__(self, store: Store, *, keep: timedelta, count: Callable[[str, int], None]) -> None:
         """Take for how long ended jobs are kept, and what counts removed rows, told of their kind and number."""
         self._store = store
         self._keep = keep
-        self._clock = clock
         self._count = count
         self._sweeps: list[Sweep] = []
         self._removed: Counter[str] = Counter()
@@ -51,8 +49,7 @@ class Retention:
     async def step(self) -> timedelta:
         """Remove one batch, and return how long to wait for the next, which is long at the end of a round."""
         if not self._sweeps:
-            before = self._clock.now() - self._keep
-            self._sweeps = [Sweep(rows=rows, before=before) for rows in OldRows]
+            self._sweeps = [Sweep(rows=rows, keep=self._keep) for rows in OldRows]
         sweep = self._sweeps[0]
         swept = await self._store.sweep(sweep)
         self._removed[sweep.rows.value] += swept.removed

@@ -77,7 +77,7 @@ class Parts:
             submissions=SubmissionDesk(owner=owner, clock=clock, recorder=recorder),
             notices=notices,
             polls=PollDesk(account=account, clock=clock, policy=policy, random=random),
-            retention=RetentionDesk(),
+            retention=RetentionDesk(clock=clock),
             due_times=DueTimeDesk(clock=clock),
             fanout=fanout,
             standing=StandingClaims(deliveries, fanout),

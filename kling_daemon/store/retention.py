@@ -3,14 +3,15 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from kling_daemon.clock import to_millis
+from kling_daemon.clock import Clock, to_millis
 from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.statements import Statements
 
+_MILLISECOND = timedelta(milliseconds=1)
 _WINDOW = 100
 """How many rows one transaction looks at."""
 
@@ -35,7 +36,8 @@ class Sweep:
     """A wish to remove a few rows."""
 
     rows: OldRows
-    before: datetime
+    keep: timedelta
+    """What is older than that is old."""
     after: int = 0
     """Where the last one of this kind has come to."""
 
@@ -52,12 +54,17 @@ class Swept:
 class RetentionDesk:
     """The operation behind `Store.sweep`.
 
+    How old something is counts back from the latest moment that Kling has named, or from our own clock where that is
+    earlier: a wall clock that is wrongly far in the future makes nothing old. While Kling tells nothing new, nothing
+    becomes older.
+
     What it leaves behind a crash can be read, and is found again: a job goes together with its events and deliveries;
     its attempts, steps and reports may go before, its callbacks after it.
     """
 
-    def __init__(self) -> None:
-        """Read the statements."""
+    def __init__(self, *, clock: Clock) -> None:
+        """Take our own clock."""
+        self._clock = clock
         self._sql = Statements("retention")
 
     def sweep(self, db: sqlite3.Connection, units: Sequence[Sweep]) -> list[Swept]:
@@ -68,7 +75,15 @@ class RetentionDesk:
             OldRows.NOTICES: self._notices,
             OldRows.HINTS: self._hints,
         }
-        return [sweeps[unit.rows](db, to_millis(unit.before), unit.after) for unit in units]
+        now = self._earlier_now(db)
+        if now is None:
+            return [Swept(removed=0, after=None)] * len(units)
+        return [sweeps[unit.rows](db, now - unit.keep // _MILLISECOND, unit.after) for unit in units]
+
+    def _earlier_now(self, db: sqlite3.Connection) -> int | None:
+        """Return what time it is by Kling or by us, whichever is earlier; None while Kling has named no moment."""
+        (klings,) = db.execute(self._sql["klings_latest"]).fetchone()
+        return None if klings is None else min(klings, to_millis(self._clock.now()))
 
     def _jobs(self, db: sqlite3.Connection, before: int, after: int) -> Swept:
         window = db.execute(self._sql["events"], (after, _WINDOW)).fetchall()

@@ -1,3 +1,7 @@
+-- name: klings_latest
+-- by Kling's own clock; of the last reports only, since others are older
+SELECT max(updated_at) FROM (SELECT updated_at FROM reports ORDER BY seq DESC LIMIT 1000);
+
 -- name: events
 -- in the order in which they happened: what is old comes first
 SELECT seq, job, type IN ('job.completed', 'job.failed'), occurred_at FROM events WHERE seq > ? ORDER BY seq LIMIT ?;
