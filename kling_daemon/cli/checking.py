@@ -20,6 +20,11 @@ class Checked:
     problems: tuple[Problem, ...]
     """Those that only plugins and the wire know of; the others are in `loaded`."""
 
+    @property
+    def all_problems(self) -> list[Problem]:
+        """Every mistake there is."""
+        return [*self.loaded.problems, *self.problems]
+
 
 def check(config: Path | None, *, for_run: bool) -> Checked:
     """Read and check the configuration. Raises ConfigError only where a named file does not exist."""

@@ -1,16 +1,24 @@
-"""`kling-daemon config`: find out what is wrong with the configuration before the daemon is started."""
+"""`kling-daemon config`: what is wrong with the configuration, what it comes to, and what may stand in it."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from kling_daemon.cli.exit_codes import BAD_CONFIGURATION, ConfigurationExit
-from kling_daemon.cli.output import json_option, print_json, printable
+from kling_daemon.cli.output import json_option, print_json, print_table, printable
 from kling_daemon.cli.where import Where, config_option, pass_where
+
+if TYPE_CHECKING:
+    from kling_daemon.cli.checking import Checked
+
+HEADINGS = ("KEY", "VALUE", "FROM")
 
 
 @click.group()
 @config_option
 def config() -> None:
-    """Check the configuration."""
+    """Check the configuration, and see what it comes to."""
 
 
 @config.command("check")
@@ -22,24 +30,21 @@ def check_config(where: Where, *, as_json: bool) -> None:
 
     Reads --config, else $KLING_DAEMON_CONFIG, else /etc/kling-daemon/config.toml, and the environment.
     """
-    from kling_daemon.cli.checking import check
+    from kling_daemon.cli.local_answers import CheckedModel
     from kling_daemon.config import ConfigError
 
-    try:
-        checked = check(where.config, for_run=False)
-    except ConfigError as error:
-        raise ConfigurationExit(str(error)) from None
-    problems = [*checked.loaded.problems, *checked.problems]
+    checked = _checked(where)
     file = checked.loaded.file
     if as_json:
-        print_json(
+        answer = CheckedModel.model_validate(
             {
                 "file": None if file is None else str(file),
-                "problems": [problem.as_json() for problem in problems],
+                "problems": [problem.as_json() for problem in checked.all_problems],
                 "handlers": [{"name": handler.name, "plugin": handler.plugin} for handler in checked.handlers],
             }
         )
-        if problems:
+        print_json(answer.as_json())
+        if answer.problems:
             raise click.exceptions.Exit(BAD_CONFIGURATION)
         return
     try:
@@ -51,3 +56,59 @@ def check_config(where: Where, *, as_json: bool) -> None:
     click.echo(printable(f"The configuration is sound ({source}). Handlers: {names}."))
     for plugin in checked.discovery.broken():
         click.echo(printable(f"Not used, and broken: {plugin.label}: {plugin.problem}"), err=True)
+
+
+@config.command("show")
+@click.option("--changed", is_flag=True, help="Leave out what is at its default.")
+@json_option
+@config_option
+@pass_where
+def show_config(where: Where, *, changed: bool, as_json: bool) -> None:
+    """Show what each key comes to, and where that comes from; secrets are not shown.
+
+    With mistakes it shows what would be without the keys that are wrong, and exits with 78. It reads what a daemon
+    started here and now would read; one that runs has read what there was when it started.
+    """
+    from kling_daemon.cli.effective import effective
+    from kling_daemon.cli.local_answers import ShownConfigModel
+
+    checked = _checked(where)
+    settings = [entry for entry in effective(checked) if not (changed and entry.origin == "default")]
+    file = checked.loaded.file
+    if as_json:
+        answer = ShownConfigModel.model_validate(
+            {
+                "file": None if file is None else str(file),
+                "problems": [problem.as_json() for problem in checked.all_problems],
+                "settings": [asdict(entry) for entry in settings],
+            }
+        )
+        print_json(answer.as_json())
+    elif settings:
+        print_table(HEADINGS, [(entry.key, entry.text, entry.place or entry.origin) for entry in settings])
+    if checked.all_problems:
+        from kling_daemon.config import ConfigError
+
+        if not as_json:
+            click.echo(ConfigurationExit(str(ConfigError(checked.all_problems, file))).format_message(), err=True)
+        raise click.exceptions.Exit(BAD_CONFIGURATION)
+
+
+@config.command("schema")
+def show_schema() -> None:
+    """Print the JSON Schema of the configuration file, installed plugins included; editors complete and check by it."""
+    from kling_daemon.config.schema import config_schema
+    from kling_daemon.loader import discover
+
+    types = {name: offered.config for name, (_, offered) in discover().types().items()}
+    print_json(config_schema(types))
+
+
+def _checked(where: Where) -> "Checked":
+    from kling_daemon.cli.checking import check
+    from kling_daemon.config import ConfigError
+
+    try:
+        return check(where.config, for_run=False)
+    except ConfigError as error:
+        raise ConfigurationExit(str(error)) from None

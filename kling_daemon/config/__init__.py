@@ -2,6 +2,7 @@
 
 from kling_daemon.config.addresses import Address, TcpAddress, UnixAddress
 from kling_daemon.config.lookup import find_config
+from kling_daemon.config.origins import Origin, OriginKind, Origins
 from kling_daemon.config.problems import ConfigError, Problem
 from kling_daemon.config.reading import Loaded, load
 from kling_daemon.config.sections import DeliverySettings, HandlerSettings
@@ -14,6 +15,9 @@ __all__ = [
     "DeliverySettings",
     "HandlerSettings",
     "Loaded",
+    "Origin",
+    "OriginKind",
+    "Origins",
     "Problem",
     "Settings",
     "TcpAddress",

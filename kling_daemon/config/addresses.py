@@ -74,5 +74,17 @@ def collide(one: Address, other: Address) -> bool:
 
 _Written = pydantic.PlainSerializer(str, return_type=str, when_used="json")
 
-Tcp = Annotated[TcpAddress, pydantic.PlainValidator(parse_tcp), _Written]
-TcpOrUnix = Annotated[Address, pydantic.PlainValidator(parse_address), _Written]
+Tcp = Annotated[
+    TcpAddress,
+    pydantic.PlainValidator(parse_tcp),
+    _Written,
+    pydantic.WithJsonSchema({"type": "string", "description": 'such as "127.0.0.1:8765" or "[::1]:8765"'}),
+]
+TcpOrUnix = Annotated[
+    Address,
+    pydantic.PlainValidator(parse_address),
+    _Written,
+    pydantic.WithJsonSchema(
+        {"type": "string", "description": 'such as "127.0.0.1:8766" or "unix:/run/kling-daemon/api.sock"'}
+    ),
+]

@@ -1,6 +1,6 @@
 """Secrets that need no configuration: systemd's credentials, and well-known environment variables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,21 @@ def read_credentials(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[P
     return tree, problems
 
 
-def _find(name: str, environ: Mapping[str, str]) -> tuple[str, str | None]:
+def credential_source(key: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return the file or the variable that a setting has its value from, if it is from a credential."""
+    name = f"kling_{key[-1]}" if key[0] == "kling" else WEBHOOK_SECRETS
+    path = _file(name, environ)
+    return _VARIABLES[name] if path is None else str(path)
+
+
+def _file(name: str, environ: Mapping[str, str]) -> Path | None:
     directory = environ.get("CREDENTIALS_DIRECTORY")
-    if directory and (path := Path(directory) / name).exists():
+    return path if directory and (path := Path(directory) / name).exists() else None
+
+
+def _find(name: str, environ: Mapping[str, str]) -> tuple[str, str | None]:
+    path = _file(name, environ)
+    if path is not None:
         return str(path), read_secret_file(path, private=False)
     # An empty variable means what an absent one means: compose files cannot leave one out.
     return _VARIABLES[name], environ.get(_VARIABLES[name]) or None

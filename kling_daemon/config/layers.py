@@ -53,12 +53,18 @@ def variable(key: Key) -> str:
 
 def set_by_environment(key: Key, environ: Mapping[str, str]) -> bool:
     """True when a variable sets this key, the table around it, or something in it."""
+    return set_by_variable(key, environ) is not None
+
+
+def set_by_variable(key: Key, environ: Mapping[str, str]) -> str | None:
+    """Return the variable that sets this key, the table around it, or something in it; None when there is none."""
     name = variable(key)
-    return any(
-        name == set_name or name.startswith(f"{set_name}__") or set_name.startswith(f"{name}__")
-        for set_name in environ
-        if set_name.startswith(PREFIX) and set_name not in RESERVED
-    )
+    for set_name in sorted(environ):
+        if not set_name.startswith(PREFIX) or set_name in RESERVED:
+            continue
+        if name == set_name or name.startswith(f"{set_name}__") or set_name.startswith(f"{name}__"):
+            return set_name
+    return None
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pydantic
 
-from kling_daemon.durations import parse_duration
+from kling_daemon.durations import format_duration, parse_duration
 
 _SIZE_UNITS = {
     "": 1,
@@ -42,6 +42,14 @@ def parse_size(value: object) -> int:
     return int(Decimal(match[1]) * unit)
 
 
+def format_size(size: int) -> str:
+    """Return what `parse_size` reads as the same size, in the largest unit of which it is a multiple."""
+    for name in ("TiB", "GiB", "MiB", "KiB"):
+        if size and not size % (unit := _SIZE_UNITS[name.lower()]):
+            return f"{size // unit} {name}"
+    return str(size)
+
+
 def _positive(value: timedelta) -> timedelta:
     if not value:
         raise ValueError("must be longer than nothing")
@@ -54,7 +62,12 @@ def _a_second(value: timedelta) -> timedelta:
     return value
 
 
-Duration = Annotated[timedelta, pydantic.BeforeValidator(read_duration)]
+Duration = Annotated[
+    timedelta,
+    pydantic.BeforeValidator(read_duration),
+    pydantic.PlainSerializer(format_duration, return_type=str, when_used="json"),
+    pydantic.WithJsonSchema({"type": "string", "description": 'such as "15s", "5m" or "1h30m"'}),
+]
 """A span of time, nothing included."""
 
 PositiveDuration = Annotated[Duration, pydantic.AfterValidator(_positive)]
@@ -63,5 +76,11 @@ PositiveDuration = Annotated[Duration, pydantic.AfterValidator(_positive)]
 StopDuration = Annotated[Duration, pydantic.AfterValidator(_a_second)]
 """A span of time in which things can be ended."""
 
-Size = Annotated[int, pydantic.BeforeValidator(parse_size), pydantic.Field(gt=0)]
+Size = Annotated[
+    int,
+    pydantic.BeforeValidator(parse_size),
+    pydantic.Field(gt=0),
+    pydantic.PlainSerializer(format_size, return_type=str, when_used="json"),
+    pydantic.WithJsonSchema({"type": ["string", "integer"], "description": 'such as "64 KiB", or a number of bytes'}),
+]
 """A number of bytes, at least one."""

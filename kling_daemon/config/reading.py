@@ -10,6 +10,7 @@ import pydantic
 from kling_daemon.config.checks import contradictions
 from kling_daemon.config.credentials import read_credentials
 from kling_daemon.config.layers import Key, Layer, implied, read_environment, set_by_environment, variable
+from kling_daemon.config.origins import Origins, nowhere
 from kling_daemon.config.problems import ConfigError, Problem
 from kling_daemon.config.secrets import resolve
 from kling_daemon.config.settings import Settings
@@ -27,6 +28,8 @@ class Loaded:
     problems: list[Problem]
     name: Callable[[Location], str] = field(default=dotted, repr=False, compare=False)
     """How the operator calls a key: by its path, or by the environment's variable that sets it."""
+    origins: Origins = field(default_factory=nowhere, repr=False, compare=False)
+    """Where each setting comes from."""
 
     def settings_or_raise(self, more: Sequence[Problem] = ()) -> Settings:
         """Return the settings. Raises ConfigError with all problems, those found elsewhere included."""
@@ -65,7 +68,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         trees.append(resolved)
         problems += [Problem(path=name(key), message=message) for key, message in missing]
         doubtful += [key for key, _ in missing]
-    settings, errors = _validate([Layer(tree) for tree in (*trees, credentials_tree)], Layer(implied(environ)))
+    layers = [Layer(tree) for tree in (*trees, credentials_tree)]
+    settings, errors = _validate(layers, Layer(implied(environ)))
     problems += unusable
     for wrong in errors:
         problems += problems_of(wrong, Settings, name=name)
@@ -75,7 +79,14 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         for found in contradictions(settings)
         if not any(_overlap(key, doubt) for key in found.keys for doubt in doubtful)
     ]
-    return Loaded(file=path, settings=settings, problems=problems, name=name)
+    origins = Origins(
+        environment=environment_tree,
+        file=file_tree,
+        path=path,
+        layers=[layer.tree for layer in layers],
+        environ=environ,
+    )
+    return Loaded(file=path, settings=settings, problems=problems, name=name, origins=origins)
 
 
 def _validate(layers: Sequence[Layer], defaults: Layer) -> tuple[Settings, list[pydantic.ValidationError]]:

@@ -41,7 +41,7 @@ def resolve(
         here = (*above, key)
         if not isinstance(value, Mapping):
             resolved[key] = value
-        elif set(value) in _REFERENCES and all(isinstance(text, str) for text in value.values()):
+        elif is_reference(value):
             try:
                 resolved[key] = _read(value, environ)
             except SecretError as error:
@@ -50,6 +50,15 @@ def resolve(
             resolved[key], inner = resolve(value, environ, here)
             missing += inner
     return resolved, missing
+
+
+def is_reference(value: object) -> bool:
+    """True for a table that says where a secret is."""
+    return (
+        isinstance(value, Mapping)
+        and set(value) in _REFERENCES
+        and all(isinstance(text, str) for text in value.values())
+    )
 
 
 def _read(reference: Mapping[str, str], environ: Mapping[str, str]) -> pydantic.SecretStr:

@@ -17,6 +17,7 @@ from kling_daemon.spelling import did_you_mean
 
 Rate = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, pydantic.Field(ge=1)]
+EventName = Annotated[str, pydantic.WithJsonSchema({"type": "string", "enum": list(SUBSCRIBABLE)})]
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+", re.ASCII)
 
@@ -151,7 +152,7 @@ class HandlerSettings(Section):
     type: str | None = None
     """The handler type; left out for the handler that a plugin's event hooks form."""
     enabled: bool = True
-    events: tuple[str, ...] | None = None
+    events: tuple[EventName, ...] | None = None
     depends_on: tuple[str, ...] = ()
     timeout: PositiveDuration | None = None
     max_attempts: Count | None = None
