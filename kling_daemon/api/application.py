@@ -4,6 +4,7 @@ from aiohttp import web
 
 from kling_daemon.api.bodies import MAX_BODY
 from kling_daemon.api.deliveries import DeliveryRoutes
+from kling_daemon.api.events import EventRoutes
 from kling_daemon.api.guard import require_token
 from kling_daemon.api.handlers import HandlerRoutes
 from kling_daemon.api.jobs import JobRoutes
@@ -29,6 +30,7 @@ def build_api(services: ApiServices) -> web.Application:
         [
             *JobRoutes(services, waiting).routes(),
             *TimelineRoutes(services).routes(),
+            *EventRoutes(services).routes(),
             *DeliveryRoutes(services).routes(),
             *HandlerRoutes(services).routes(),
             *StatsRoutes(services).routes(),

@@ -14,12 +14,15 @@ def to_cursor(row: int) -> str:
     return base64.urlsafe_b64encode(row.to_bytes(_BYTES, "big")).decode().rstrip("=")
 
 
-def from_cursor(text: str) -> int:
-    """Return the row's number again; a ProblemError for text that no list has answered."""
+def from_cursor(text: str, *, least: int = 1, name: str = "cursor") -> int:
+    """Return the row's number again; a ProblemError for text that no list has answered.
+
+    least: 0 where the place before the first row has a cursor as well. name: what the text was given as.
+    """
     try:
         row = int.from_bytes(base64.b64decode(f"{text}=", altchars=b"-_", validate=True), "big")
     except (binascii.Error, ValueError):
-        row = 0
-    if not 0 < row < _GREATEST or to_cursor(row) != text:
-        raise bad_request("cursor must be the `next` of an earlier answer")
+        row = -1
+    if not least <= row < _GREATEST or to_cursor(row) != text:
+        raise bad_request(f"{name} must be a cursor, such as the `next` of an earlier answer")
     return row

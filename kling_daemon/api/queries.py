@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -19,6 +19,10 @@ PAGING = ("limit", "cursor")
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DIGITS = 9
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
+
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Row = TypeVar("Row")
@@ -56,6 +60,28 @@ def seconds_of(query: Mapping[str, str], name: str, *, default: timedelta, most:
     if not _SECONDS.fullmatch(text):
         raise bad_request(f"{name} must be a number of seconds, such as 30 or 0.5")
     return timedelta(seconds=min(float(text), most.total_seconds()))
+
+
+def choices_of(query: Mapping[str, str], name: str, choices: type[Choice]) -> frozenset[Choice] | None:
+    """Return a parameter that is some of a few words, with commas between them; None when it is left out."""
+    if name not in query:
+        return None
+    words = [choice_of({name: word}, name, choices) for word in query[name].split(",")]
+    return frozenset(word for word in words if word is not None)
+
+
+def moment_of(query: Mapping[str, str], name: str) -> datetime | None:
+    """Return a parameter that is a moment, as RFC 3339 writes it with an offset."""
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC) if _MOMENT.fullmatch(text) else None
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
+        raise bad_request(f"{name} must be a moment such as 2026-11-21T19:18:39Z; a plus in an offset is sent as %2B")
+    return moment
 
 
 def limit_of(query: Mapping[str, str]) -> int:

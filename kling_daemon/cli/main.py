@@ -12,6 +12,7 @@ VERBS = {
     "submit": "kling_daemon.cli.submit:submit",
     "jobs": "kling_daemon.cli.jobs:jobs",
     "explain": "kling_daemon.cli.explain:explain",
+    "events": "kling_daemon.cli.events:events",
     "deliveries": "kling_daemon.cli.deliveries:deliveries",
     "handlers": "kling_daemon.cli.handlers:handlers",
     "health": "kling_daemon.cli.health:health",

@@ -4,9 +4,9 @@ import asyncio
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from math import inf
 from types import TracebackType
@@ -22,6 +22,7 @@ from kling_daemon.client.errors import DaemonError, DaemonUnreachableError
 from kling_daemon.client.models import (
     DeliveryInFullModel,
     DeliveryModel,
+    EventModel,
     ForgottenModel,
     HandlerModel,
     HealthModel,
@@ -33,6 +34,7 @@ from kling_daemon.client.models import (
     SubmitModel,
     TimelineModel,
 )
+from kling_daemon.clock import optional, to_rfc3339
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -113,6 +115,32 @@ class Daemon:
         """
         query = {"timeout": f"{patience.total_seconds():.3f}"}
         return await self._get(f"jobs/{_segment(reference)}/wait", JobModel, query, patience=patience)
+
+    async def list_events(
+        self,
+        *,
+        job: str | None = None,
+        types: Collection[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        oldest_first: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[EventModel]:
+        """Return a part of the events, the latest first unless told otherwise; no types means all.
+
+        since, until: aware; events at `until` are not answered.
+        """
+        query = {
+            "job": job,
+            "type": ",".join(sorted(types)) or None,
+            "since": optional(to_rfc3339, since),
+            "until": optional(to_rfc3339, until),
+            "order": "oldest" if oldest_first else None,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return await self._get("events", Page[EventModel], query)
 
     async def deliveries(
         self,

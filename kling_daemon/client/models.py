@@ -104,6 +104,25 @@ class SubmitModel(pydantic.BaseModel):
     """The id under which the job is created at Kling; by default the daemon's own."""
 
 
+class EventModel(Answer):
+    """A stored fact about a job."""
+
+    id: str
+    """The same for ever, also from a restored backup: a key for deduplication."""
+    type: str
+    """`job.status_changed`, `job.completed` or `job.failed`."""
+    schema_version: int
+    occurred_at: Moment
+    """When the daemon learnt it."""
+    job_id: str
+    previous_state: JobState | None
+    """The state before; None where the job became known by this change."""
+    job: JobModel
+    """The job as it was then."""
+    cursor: str
+    """Its place in the order of all events."""
+
+
 class DeliveryModel(Answer):
     """The promise that one handler gets one event or notice, and where it stands."""
 

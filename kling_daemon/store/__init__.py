@@ -3,6 +3,7 @@
 from kling_daemon.store.connection import DATABASE
 from kling_daemon.store.due_times import BroughtForward, SetBack, Waiting
 from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
+from kling_daemon.store.event_pages import ALL_EVENTS, EventFilter, EventPages
 from kling_daemon.store.fanout import Registration
 from kling_daemon.store.history import History, HistoryEntry, UnfinishedDelivery
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
@@ -14,12 +15,15 @@ from kling_daemon.store.store import Store
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionState
 
 __all__ = [
+    "ALL_EVENTS",
     "DATABASE",
     "AmbiguousReferenceError",
     "BroughtForward",
     "CallbackRow",
     "DeliveryRow",
     "Effect",
+    "EventFilter",
+    "EventPages",
     "HandlerRow",
     "HintWeight",
     "History",

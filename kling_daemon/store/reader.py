@@ -15,6 +15,7 @@ from kling_daemon.deliveries import DeliveryState
 from kling_daemon.events import EventType, JobEvent, Notice
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store.connection import DATABASE, open_reader
+from kling_daemon.store.event_pages import EventFilter, EventPages
 from kling_daemon.store.history import (
     AttemptRow,
     History,
@@ -24,7 +25,7 @@ from kling_daemon.store.history import (
     unfinished_from_row,
 )
 from kling_daemon.store.queries import Queries
-from kling_daemon.store.rows import event_from_row, from_row, notice_from_row
+from kling_daemon.store.rows import from_row, notice_from_row
 
 _FAR = 2**62
 
@@ -100,6 +101,7 @@ class Reader:
         """Take a read-only connection whose rows have names."""
         self._account = account
         self._queries = Queries(connection, "reader")
+        self._events = EventPages(connection)
 
     async def job(self, reference: str) -> Job | None:
         """Find a job by its own id, else Kling's task id, else its external id.
@@ -142,8 +144,8 @@ class Reader:
         self, *, limit: int, after: int = 0, job_id: str | None = None, event_type: EventType | None = None
     ) -> list[tuple[int, JobEvent]]:
         """Return a page of events with their row numbers, in the order in which they happened."""
-        parameters = {"after": after, "job": job_id, "type": event_type.value if event_type else None, "limit": limit}
-        return [event_from_row(row) for row in await self._queries.all("events", parameters)]
+        wanted = EventFilter(job_id=job_id, types=frozenset([event_type]) if event_type else None)
+        return await self._events.rising(wanted, limit=limit, after=after)
 
     async def deliveries(
         self,

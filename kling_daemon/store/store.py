@@ -20,6 +20,7 @@ from kling_daemon.store.deliveries import Claim, Forgetting, Settled
 from kling_daemon.store.due import Due
 from kling_daemon.store.due_times import BroughtForward, SetBack
 from kling_daemon.store.errors import StoreError
+from kling_daemon.store.event_pages import EventPages
 from kling_daemon.store.fanout import Registration
 from kling_daemon.store.lock import exclusive
 from kling_daemon.store.migrate import migrate
@@ -40,12 +41,16 @@ class Store:
 
     Every method that writes returns when its unit is committed with a sync of the write-ahead log, and raises
     StoreUnavailableError, leaving no trace, when that is not possible. What was committed survives `kill -9` and
-    power loss. What people and programs are shown is `store.read`; what is to be done is `store.due`.
+    power loss. What people and programs are shown is `store.read`, of events `store.events`; what is to be done is
+    `store.due`.
     """
 
-    def __init__(self, writer: Writer, reader: Reader, due: Due, clock: Clock, parts: Parts) -> None:
+    def __init__(
+        self, writer: Writer, *, reader: Reader, events: EventPages, due: Due, clock: Clock, parts: Parts
+    ) -> None:
         """Take the parts; `Store.open` makes them."""
         self.read = reader
+        self.events = events
         self.due = due
         self._writer = writer
         self._clock = clock
@@ -106,7 +111,7 @@ class Store:
                 writer = Writer(connection, parts.standing, on_commit)
                 async with writer.running(), open_reader(directory / DATABASE) as reading:
                     reader, due = Reader(reading, account=account), Due(reading, account=account)
-                    yield cls(writer, reader, due, clock, parts)
+                    yield cls(writer, reader=reader, events=EventPages(reading), due=due, clock=clock, parts=parts)
 
     def obstacles(self) -> tuple[str, ...]:
         """Say why nothing can be recorded, if that was so a moment ago; nobody need look closer to be told."""

@@ -8,6 +8,7 @@ from kling_daemon.api import ApiServices, build_api
 from kling_daemon.client.models import (
     AttemptModel,
     DeliveryInFullModel,
+    EventModel,
     HandlerModel,
     JobModel,
     NoticeModel,
@@ -44,6 +45,15 @@ def test_the_examples_are_what_the_models_read():
 
 def test_every_field_is_named():
     timeline = (TimelineModel, TimelineEntryModel, UpcomingModel)
-    for model in (DeliveryInFullModel, AttemptModel, HandlerModel, PluginModel, StatsModel, NoticeModel, *timeline):
+    for model in (
+        EventModel,
+        DeliveryInFullModel,
+        AttemptModel,
+        HandlerModel,
+        PluginModel,
+        StatsModel,
+        NoticeModel,
+        *timeline,
+    ):
         for field in model.model_fields:
             assert re.search(rf"\b{field}\b", DOCS), f"{model.__name__}.{field}"

@@ -18,12 +18,6 @@ SELECT state, count(*) AS jobs FROM jobs GROUP BY state;
 -- name: missed_callbacks
 SELECT endpoint, model, count(*) AS jobs FROM jobs WHERE callback_missed GROUP BY endpoint, model;
 
--- name: events
-SELECT {event}
-FROM events e JOIN jobs j ON j.seq = e.job
-WHERE e.seq > :after AND (:job IS NULL OR j.id = :job) AND (:type IS NULL OR e.type = :type)
-ORDER BY e.seq LIMIT :limit;
-
 -- name: history
 -- `step` orders what happened in the same millisecond: what came, what it led to, who was told
 SELECT 'callback' AS kind, 1 AS step, c.seq, c.received_at AS at, c.last_at AS until, NULL AS source, c.verdict, c.count,

@@ -1,0 +1,76 @@
+"""`kling-daemon events`: see what has happened to jobs."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from kling_daemon.cli.moments import MomentType
+from kling_daemon.cli.output import json_option, print_json, print_table
+from kling_daemon.cli.where import Where, pass_where, talk, where_options
+
+if TYPE_CHECKING:
+    from kling_daemon.client.models import EventModel
+
+TYPES = ("job.status_changed", "job.completed", "job.failed")
+"""`EventType`, written out, as importing it takes longer than `--help` may."""
+HEADINGS = ("WHEN", "TYPE", "JOB", "CHANGE", "WHY")
+
+_job_option = click.option("--job", metavar="JOB", help="Only those of this job.")
+_types_option = click.option(
+    "--type", "types", type=click.Choice(TYPES), multiple=True, help="Only this type; may be given several times."
+)
+
+
+@click.group()
+@where_options
+def events() -> None:
+    """See what has happened to jobs."""
+
+
+@events.command("list")
+@_job_option
+@_types_option
+@click.option("--since", type=MomentType(), help="Only from then on: 2026-11-21T19:18:39Z, or 90m for so long ago.")
+@click.option("--until", type=MomentType(), help="Only before then.")
+@click.option("--oldest-first", is_flag=True, help="In the order in which they happened.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
+@click.option("--cursor", metavar="NEXT", help="Go on where an earlier list ended.")
+@json_option
+@where_options
+@pass_where
+def list_events(
+    where: Where,
+    *,
+    job: str | None,
+    types: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    oldest_first: bool,
+    limit: int,
+    cursor: str | None,
+    as_json: bool,
+) -> None:
+    """Show events, the latest first."""
+    page = talk(
+        where,
+        lambda daemon: daemon.list_events(
+            job=job, types=types, since=since, until=until, oldest_first=oldest_first, limit=limit, cursor=cursor
+        ),
+    )
+    if as_json:
+        print_json(page.as_json())
+        return
+    print_table(HEADINGS, [event_line(event) for event in page.items])
+    if page.next:
+        click.echo(f"There are more: --cursor {page.next}", err=True)
+
+
+def event_line(event: "EventModel") -> tuple[str, ...]:
+    """Return an event's cells."""
+    from kling_daemon.cli.job_views import moment
+
+    job = event.job
+    change = job.state if event.previous_state is None else f"{event.previous_state} > {job.state}"
+    why = ": ".join(part for part in (job.reason or "", job.message) if part)
+    return moment(event.occurred_at), event.type, event.job_id, change, why
