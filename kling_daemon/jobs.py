@@ -54,6 +54,8 @@ class FailureReason(StrEnum):
     """Kling could not fetch or read what the job refers to."""
     REJECTED = "rejected"
     """Kling refused the create: no task ever existed and nothing is billed."""
+    CANCELLED = "cancelled"
+    """A person gave it up while it was queued: nothing was sent and nothing is billed. Kling can cancel nothing."""
     UNCONFIRMED = "unconfirmed"
     """The create got no clear answer and nobody can be asked whether the task exists. It is never sent again."""
     DELETED = "deleted"

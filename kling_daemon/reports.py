@@ -26,6 +26,8 @@ class Source(StrEnum):
     """We asked Kling."""
     SUBMISSION = "submission"
     """It answered our create, or our look-up of an ambiguous one."""
+    CANCELLATION = "cancellation"
+    """Not Kling but a person: the job was given up before it was sent."""
 
 
 @fast_init
@@ -34,7 +36,7 @@ class Report:
     """One believed statement of Kling's about one job."""
 
     task_id: str | None
-    """Kling's id; None only where a create was refused."""
+    """Kling's id; None only where a create was refused or given up."""
     external_id: str | None
     generation: Generation
     state: JobState | None

@@ -1,11 +1,11 @@
-"""The jobs of the local API: submit one, list them, look one up, wait for its end."""
+"""The jobs of the local API: submit one, list them, look one up, wait for its end, give it up."""
 
 from datetime import timedelta
 from http import HTTPStatus
 
 from aiohttp import web
 
-from kling_daemon.api.bodies import read_body
+from kling_daemon.api.bodies import Nothing, read_body
 from kling_daemon.api.problems import ProblemError, bad_request
 from kling_daemon.api.queries import PAGING, before_of, choice_of, cut, limit_of, read_query, seconds_of
 from kling_daemon.api.services import ApiServices
@@ -13,7 +13,7 @@ from kling_daemon.api.waiting import WaitingRoom
 from kling_daemon.client.models import SubmitModel
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store import AmbiguousReferenceError, Reader
-from kling_daemon.submission import SubmitRefusedError
+from kling_daemon.submission import NotCancellableError, SubmitRefusedError
 
 DEFAULT_WAIT = timedelta(seconds=30)
 MAX_WAIT = timedelta(minutes=5)
@@ -35,6 +35,7 @@ class JobRoutes:
             web.get("/api/v1/jobs", self._list),
             web.get("/api/v1/jobs/{ref}", self._show),
             web.get("/api/v1/jobs/{ref}/wait", self._wait),
+            web.post("/api/v1/jobs/{ref}/cancel", self._cancel),
         ]
 
     async def _submit(self, request: web.Request) -> web.Response:
@@ -67,6 +68,16 @@ class JobRoutes:
         job = await find_job(self._read, request.match_info["ref"])
         job = await self._waiting.until_end(job, patience, gone=lambda: request.transport is None)
         return web.json_response(job.as_json())
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        read_query(request, ())
+        await read_body(request, Nothing)
+        job = await find_job(self._read, request.match_info["ref"])
+        try:
+            cancelled = await self._services.cancel(job)
+        except NotCancellableError as error:
+            raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
+        return web.json_response(cancelled.as_json())
 
 
 async def find_job(read: Reader, reference: str) -> Job:

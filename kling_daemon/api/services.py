@@ -1,6 +1,6 @@
 """What the local API needs from the rest of the daemon."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -30,6 +30,8 @@ class ApiServices:
     store: Store
     bus: Bus
     submit: SubmitJob
+    cancel: Callable[[Job], Awaitable[Job]]
+    """Ends a job that was not sent yet; raises NotCancellableError for any other."""
     wake: Callable[[str], None]
     """Tells a handler's lane that something may be due."""
     handlers: Callable[[], Sequence[HandlerStatus]]

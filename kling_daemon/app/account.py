@@ -14,7 +14,7 @@ from kling_daemon.kling.client import NEEDS_API_KEY, KlingClient
 from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.poller import Poller
 from kling_daemon.store import Store
-from kling_daemon.submission import Intake, Spool, SubmitRefusedError, Submitter
+from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
 from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import Capabilities, KlingHealth, NoticeBoard, Tracker
 
@@ -25,6 +25,7 @@ class Account:
 
     loops: Mapping[str, Loop]
     intake: Intake | None
+    canceller: Canceller
     opens_new_generation: bool = True
     """False with access key and secret key alone."""
 
@@ -64,7 +65,8 @@ async def open_account(settings: Settings, parts: Parts) -> AsyncIterator[Accoun
     """Open the connections to Kling, which are made when they are needed; starting never waits for Kling."""
     credential = kling_credential(settings, parts.clock)
     if credential is None:
-        yield Account(loops={}, intake=None)
+        canceller = Canceller(store=parts.store, tracker=parts.tracker, clock=parts.clock)
+        yield Account(loops={}, intake=None, canceller=canceller)
         return
     async with KlingClient(
         settings.kling.base_url,
@@ -108,5 +110,8 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
     return Account(
         loops={"submitter": submitter, "poller": poller},
         intake=intake,
+        canceller=Canceller(
+            store=parts.store, tracker=parts.tracker, clock=parts.clock, on_cancelled=submitter.note_cancelled
+        ),
         opens_new_generation=client.opens_new_generation,
     )

@@ -154,6 +154,7 @@ async def _daemon(
             store=store,
             bus=bus,
             submit=account.submit,
+            cancel=account.canceller.cancel,
             wake=dispatcher.wake,
             handlers=dispatcher.status,
             plugins=plugins,

@@ -1,4 +1,4 @@
-"""`kling-daemon jobs`: see jobs, and wait for their ends."""
+"""`kling-daemon jobs`: see jobs, wait for their ends, and give them up."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ STATES = ("queued", "submitted", "processing", "succeeded", "failed")
 @click.group()
 @where_options
 def jobs() -> None:
-    """See jobs, and wait for their ends."""
+    """See jobs, wait for their ends, and give them up."""
 
 
 @jobs.command("list")
@@ -82,4 +82,28 @@ def wait_for_jobs(where: Where, *, references: tuple[str, ...], timeout: timedel
     if any(isinstance(error, DaemonUnreachableError) for error in following.errors.values()):
         raise click.exceptions.Exit(UNREACHABLE)
     if following.errors or any(job.state != "succeeded" for job in found):
+        raise click.exceptions.Exit(FAILED)
+
+
+@jobs.command("cancel")
+@click.argument("references", metavar="JOB...", nargs=-1, required=True)
+@json_option
+@where_options
+@pass_where
+def cancel_jobs(where: Where, *, references: tuple[str, ...], as_json: bool) -> None:
+    """Give up jobs that are still queued; they end as failed, cancelled, and cost nothing.
+
+    Kling cannot cancel what it has taken: such a job goes on, and is named. Exits with 1 if there is any.
+    """
+    from kling_daemon.cli.cancelling import cancel
+
+    cancelled, errors = talk(where, lambda daemon: cancel(daemon, references))
+    if as_json:
+        print_json({"items": [job.as_json() for job in cancelled], "next": None})
+    else:
+        for job in cancelled:
+            click.echo(f"{job.id} is cancelled")
+    for reference, error in errors.items():
+        click.echo(f"Error: {reference}: {error}", err=True)
+    if errors:
         raise click.exceptions.Exit(FAILED)

@@ -19,6 +19,7 @@ _WHEN = 10
 _SOURCES = {
     "poll": "asked, Kling says",
     "submission": "Kling answers the create:",
+    "cancellation": "given up before it was sent:",
     "callback": "a signed callback says",
 }
 _EFFECTS = {

@@ -94,6 +94,10 @@ class Daemon:
         """Return the job with this id, task id or external id."""
         return await self._get(f"jobs/{_segment(reference)}", JobModel)
 
+    async def cancel(self, reference: str) -> JobModel:
+        """End a job that was not sent yet and return it; one that was cancelled before is returned as it stands."""
+        return await self._post(f"jobs/{_segment(reference)}/cancel", {}, JobModel)
+
     async def timeline(self, reference: str) -> TimelineModel:
         """Return what happened to a job, in its order, and what is to come."""
         return await self._get(f"jobs/{_segment(reference)}/timeline", TimelineModel)

@@ -220,6 +220,10 @@ class Store:
         """Give a claimed create back for later; recording a report about its job settles it instead."""
         return await self._writer.write(self._submissions.postpone, postponement)
 
+    async def cancel_submission(self, news: News) -> Recorded | None:
+        """Record that a job was given up before it was sent; None, and nothing, where Kling may have its create."""
+        return await self._writer.write(self._submissions.cancel, news)
+
     async def poll_unanswered(self, jobs: Sequence[StoredJob]) -> None:
         """Note that Kling did not know these jobs when asked."""
         await self._writer.write_all(self._polls.unanswered, jobs)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from kling_daemon.clock import Clock, to_millis
 from kling_daemon.jobs import Job
-from kling_daemon.store.news import Effect, Recorded
+from kling_daemon.store.news import Effect, News, Recorded
 from kling_daemon.store.record import Recorder
 from kling_daemon.store.rows import from_row
 from kling_daemon.store.statements import Statements
@@ -119,3 +119,13 @@ class SubmissionDesk:
             == 1
             for unit in units
         ]
+
+    def cancel(self, db: sqlite3.Connection, units: Sequence[News]) -> list[Recorded | None]:
+        """Record the ends of jobs whose create certainly never reached Kling; None, and nothing, for any other.
+
+        In the one transaction with the look at how the create stands: a claim comes before it or finds nothing.
+        """
+        return [self._recorder(db, [news])[0] if self._is_unsent(db, news.job_id) else None for news in units]
+
+    def _is_unsent(self, db: sqlite3.Connection, job_id: str | None) -> bool:
+        return db.execute(self._sql["is_unsent"], (job_id,)).fetchone() is not None

@@ -92,6 +92,11 @@ class Submitter:
         """Have the store looked into at once: something may be due."""
         self._bell.set()
 
+    def note_cancelled(self) -> None:
+        """Have the body of a job that was cancelled swept away, as those of settled creates are."""
+        self._settled += 1
+        self._bell.set()
+
     def stop(self) -> None:
         """Let `run` return when what is on the wire has been answered."""
         self._stopping.set()

@@ -28,7 +28,7 @@ async def test_every_route_is_documented_and_nothing_else(tmp_path):
     documented = set(re.findall(r"^\| `([A-Z]+ /[^`]+)` \|", DOCS, flags=re.MULTILINE))
     async with local_api(tmp_path) as api:
         services = ApiServices(
-            store=api.store, bus=api.bus, submit=api.submit, wake=print, handlers=list, plugins=(),
+            store=api.store, bus=api.bus, submit=api.submit, cancel=print, wake=print, handlers=list, plugins=(),
             metrics=api.registry, kling_requests=dict, obstacles=list, token_digests=(),
         )  # fmt: skip
         routes = build_api(services).router.routes()

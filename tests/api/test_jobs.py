@@ -133,3 +133,15 @@ async def test_a_daemon_that_stops_answers_those_who_wait(tmp_path):
             await bus.subscribed.wait()
             await running.aclose()
     assert waiting.result().state is JobState.QUEUED
+
+
+async def test_a_queued_job_is_cancelled_and_one_that_kling_has_is_a_conflict(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        queued, sent = await api.make_job(), await api.make_job()
+        await api.report(sent, JobState.PROCESSING)
+        cancelled = await daemon.cancel(queued.id)
+        assert (cancelled.state, cancelled.reason) == (JobState.FAILED, "cancelled")
+        assert await daemon.cancel(queued.id) == cancelled
+        with pytest.raises(DaemonError, match="Kling has taken") as refused:
+            await daemon.cancel(sent.id)
+        assert refused.value.status == 409

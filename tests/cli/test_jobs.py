@@ -101,3 +101,21 @@ def test_a_timeout_that_is_no_duration_is_a_usage_error_that_says_how_one_is_wri
     result = typed("jobs", "wait", "x", "--timeout", timeout)
     assert result.exit_code == 2
     assert 'must be a duration such as "15s"' in result.stderr
+
+
+async def test_queued_jobs_are_cancelled_and_others_are_named(api, ask, ask_json):
+    first, second, sent = [await api.make_job() for _ in range(3)]
+    await api.report(sent, JobState.SUBMITTED)
+    result = await ask("jobs", "cancel", sent.id, first.id, "nobody")
+    assert result.exit_code == 1
+    assert result.stdout == f"{first.id} is cancelled\n"
+    assert [line.split(":")[1].strip() for line in result.stderr.splitlines()] == [sent.id, "nobody"]
+    assert "offers no way to cancel" in result.stderr
+    page = await ask_json("jobs", "cancel", first.id, second.id)
+    assert [(job["state"], job["reason"]) for job in page["items"]] == [("failed", "cancelled")] * 2
+
+
+async def test_a_cancelled_job_says_so_in_its_story(api, ask):
+    job = await api.make_job()
+    await ask("jobs", "cancel", job.id)
+    assert "given up before it was sent: failed" in (await ask("explain", job.id)).stdout

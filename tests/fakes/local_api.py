@@ -22,7 +22,7 @@ from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin, PluginStatus
 from kling_daemon.reports import Source
 from kling_daemon.store import Intent, News, Recorded, Registration, Store
-from kling_daemon.submission import SubmitRefusedError
+from kling_daemon.submission import Canceller, SubmitRefusedError
 from kling_daemon.testing import make_job
 
 TOKEN = "made-up-token-of-at-least-thirty-two-characters"
@@ -69,6 +69,10 @@ class LocalApi:
         self.bus.publish(recorded.events)
         return job
 
+    def tell(self, _news: News, recorded: Recorded) -> None:
+        """Ring as the tracker does, without a log: it would stand among what a command prints."""
+        self.bus.publish(recorded.events)
+
     async def make_job(self, **given: Any) -> Job:
         """Have a queued job."""
         return await self.submit("/text-to-video/kling-3.0", {}, tags={}, external_id=None, **given)
@@ -110,6 +114,7 @@ async def local_api(
             store=store,
             bus=api.bus,
             submit=api.submit,
+            cancel=Canceller(store=store, tracker=api, clock=SystemClock()).cancel,
             wake=api.woken.append,
             handlers=lambda: api.statuses,
             plugins=api.plugins,

@@ -21,3 +21,6 @@ SELECT {columns} FROM jobs WHERE seq = ?;
 -- name: postpone
 UPDATE submissions SET state = ?, due_at = ?, error = ?, owner = NULL, until = NULL
 WHERE job = (SELECT seq FROM jobs WHERE id = ?) AND state = 'sending' AND owner = ?;
+
+-- name: is_unsent
+SELECT 1 FROM submissions WHERE job = (SELECT seq FROM jobs WHERE id = ?) AND state = 'queued';
