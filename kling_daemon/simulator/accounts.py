@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import JobState
+from kling_daemon.kling.endpoints import Kind
 from kling_daemon.simulator.plans import plan
 from kling_daemon.simulator.refusals import RefusalError
 from kling_daemon.simulator.settings import SimulatorSettings
@@ -28,10 +29,15 @@ class Account:
         self._taken: Counter[str] = Counter()
         self.billed_jobs = 0
         self.billed_units = Decimal(0)
+        self.billed_cash = Decimal(0)
 
     def __iter__(self) -> Iterator[SimulatedJob]:
         """Yield all jobs in the order of their creates."""
         return iter(self._jobs.values())
+
+    def newest_first(self) -> Iterator[SimulatedJob]:
+        """Yield all jobs in the reverse order of their creates."""
+        return reversed(self._jobs.values())
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -41,8 +47,8 @@ class Account:
         if order.external_id is not None and order.external_id in self._ids:
             raise RefusalError(1201, f"External_task_id {order.external_id} already exists")
         kind = order.endpoint.kind
-        limit = settings.image_slots if kind == "image" else settings.video_slots
-        if limit and self._taken[kind] + order.slots > limit:
+        limit = settings.image_slots if kind is Kind.IMAGE else settings.video_slots
+        if limit and order.slots and self._taken[kind] + order.slots > limit:
             raise RefusalError(1303)
         number = len(self._jobs) + 1
         now = self._clock.now()
@@ -68,9 +74,10 @@ class Account:
         self._jobs[job_id] = job
         if state.is_terminal:
             self._taken[job.order.endpoint.kind] -= job.order.slots
-        if job.units:
+        if job.state is JobState.SUCCEEDED:
             self.billed_jobs += 1
             self.billed_units += job.units
+            self.billed_cash += job.cash
         return job
 
     def by_id(self, job_id: str) -> SimulatedJob | None:
@@ -78,8 +85,9 @@ class Account:
         return self._jobs.get(job_id)
 
     def by_external_id(self, external_id: str) -> SimulatedJob | None:
-        """Return the job of an id that the creator gave."""
-        return self._jobs.get(self._ids.get(external_id, ""))
+        """Return the job of an id that the creator gave, unless its endpoint finds none by it."""
+        job = self._jobs.get(self._ids.get(external_id, ""))
+        return job if job is not None and job.order.endpoint.has_external_id else None
 
     @property
     def unfinished(self) -> int:

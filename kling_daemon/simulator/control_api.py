@@ -8,8 +8,8 @@ from aiohttp import web
 
 from kling_daemon.clock import to_rfc3339
 from kling_daemon.simulator.changes import ChangeError, changed, shown
+from kling_daemon.simulator.contents import content
 from kling_daemon.simulator.engine import Engine
-from kling_daemon.simulator.file_server import content
 from kling_daemon.simulator.results import file_names, file_url
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
 
@@ -59,7 +59,11 @@ def stats(engine: Engine) -> dict[str, Any]:
     return engine.statistics.as_json() | {
         "created": len(engine.account),
         "unfinished": engine.account.unfinished,
-        "billed": {"tasks": engine.account.billed_jobs, "units": str(engine.account.billed_units)},
+        "billed": {
+            "tasks": engine.account.billed_jobs,
+            "units": str(engine.account.billed_units),
+            "cash": str(engine.account.billed_cash),
+        },
         "idle": engine.pending.is_none,
     }
 

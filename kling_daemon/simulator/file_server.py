@@ -1,17 +1,11 @@
 """Serves result files as Kling's CDN does: by signed address until that expires, whole or in ranges."""
 
-import hmac
-import re
-from datetime import datetime, timedelta
-
 from aiohttp import hdrs, web
 
-from kling_daemon.clock import EPOCH
+from kling_daemon.simulator.addresses import PREFIX, Standing, standing_of
+from kling_daemon.simulator.contents import content, content_type
 from kling_daemon.simulator.engine import Engine
-from kling_daemon.simulator.media import mp4, png
-from kling_daemon.simulator.results import PREFIX, file_names, ks_secret
-
-_HEX = re.compile(r"[0-9a-f]{1,9}")
+from kling_daemon.simulator.results import file_names
 
 
 class FileServer:
@@ -28,24 +22,13 @@ class FileServer:
     async def _file(self, request: web.Request) -> web.Response:
         self._engine.statistics.requests["file"] += 1
         name = "{job}/{file}".format_map(request.match_info)
-        time = request.query.get("ksTime", "")
-        if not hmac.compare_digest(request.query.get("ksSecret", "").encode(), ks_secret(name, time).encode()):
-            raise web.HTTPForbidden(text="bad address\n")
-        if not _is_ahead(time, self._engine.clock.now()):
-            raise web.HTTPForbidden(text="expired\n")
+        standing = standing_of(name, request.query, self._engine.clock.now())
+        if standing is not Standing.GOOD:
+            raise web.HTTPForbidden(text=f"{standing}\n")
         job = self._engine.account.by_id(request.match_info["job"])
         if job is None or name not in file_names(job):
             raise web.HTTPNotFound(text="no such file\n")
         return _ranged(request, content(name, self._engine.settings.file_size), name)
-
-
-def _is_ahead(ks_time: str, now: datetime) -> bool:
-    return _HEX.fullmatch(ks_time) is not None and now < EPOCH + timedelta(seconds=int(ks_time, 16))
-
-
-def content(name: str, size: int) -> bytes:
-    """Return the bytes of the file of a name: the same ones whenever asked, other ones for every other name."""
-    return png(name, size) if name.endswith(".png") else mp4(name, size)
 
 
 def _ranged(request: web.Request, body: bytes, name: str) -> web.Response:
@@ -56,7 +39,7 @@ def _ranged(request: web.Request, body: bytes, name: str) -> web.Response:
     headers = {
         hdrs.ACCEPT_RANGES: "bytes",
         hdrs.ETAG: etag,
-        hdrs.CONTENT_TYPE: "image/png" if name.endswith(".png") else "video/mp4",
+        hdrs.CONTENT_TYPE: content_type(name),
     }
     if request.headers.get(hdrs.IF_RANGE, etag) != etag:
         return web.Response(body=body, headers=headers)

@@ -7,25 +7,20 @@ from typing import Any
 from aiohttp import web
 
 from kling_daemon.jobs import Generation
-from kling_daemon.kling.endpoints import REGISTRY, Kind
+from kling_daemon.kling.endpoints import REGISTRY, SOLUTIONS_PREFIX
+from kling_daemon.simulator import queries
+from kling_daemon.simulator.accounts import Account
 from kling_daemon.simulator.admission import admit
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.faults import answer_with, fault_after, fault_before
 from kling_daemon.simulator.orders import read_object, read_order
 from kling_daemon.simulator.refusals import RefusalError, success
-from kling_daemon.simulator.simulated_jobs import SimulatedJob
-from kling_daemon.simulator.wire import created, legacy_listed, legacy_queried, queried
-
-MAX_IDS = 20
-MAX_PAGE, MAX_PAGE_SIZE, _PAGE_SIZE = 1000, 500, 30
+from kling_daemon.simulator.wire import created
 
 Performer = Callable[[web.Request], Awaitable[Any]]
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-
-SIMULATED = tuple(
-    endpoint for endpoint in REGISTRY if endpoint.kind in (Kind.VIDEO, Kind.IMAGE) and not endpoint.is_solution
-)
-"""The endpoints that are answered: those whose tasks yield what the simulator has, a video or pictures."""
+_SOLUTIONS = SOLUTIONS_PREFIX.rstrip("/")
 
 
 class KlingApi:
@@ -37,14 +32,19 @@ class KlingApi:
 
     def routes(self) -> list[web.RouteDef]:
         """Return a route for each path and method that is answered."""
-        routes = [web.get("/tasks", self._tasks, allow_head=False)]
-        for endpoint in SIMULATED:
-            if endpoint.generation is Generation.NEW:
-                routes.append(web.post(endpoint.path + "/{model}", self._create))
-            else:
-                routes.append(web.post(endpoint.path, self._create))
-                routes.append(web.get(endpoint.path, self._legacy_list, allow_head=False))
-                routes.append(web.get(endpoint.path + "/{id}", self._legacy_task, allow_head=False))
+        routes = [
+            web.get("/tasks", self._question("query", queries.tasks), allow_head=False),
+            web.post("/tasks", self._list("list", queries.task_list)),
+            web.get(_SOLUTIONS, self._question("solutions_query", queries.solutions), allow_head=False),
+            web.post(_SOLUTIONS, self._list("solutions_list", queries.solution_list)),
+        ]
+        one = self._question("legacy_query", queries.legacy_task)
+        page = self._question("legacy_list", queries.legacy_list)
+        for endpoint in REGISTRY:
+            routes.append(web.post(endpoint.path + ("/{model}" if endpoint.names_model else ""), self._create))
+            if endpoint.generation is Generation.LEGACY:
+                routes.append(web.get(endpoint.path, page, allow_head=False))
+                routes.append(web.get(endpoint.path + "/{id}", one, allow_head=False))
         return routes
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
@@ -64,39 +64,27 @@ class KlingApi:
             return await answer_with(fault, request, settings.hang)
         return answer
 
-    async def _tasks(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer("query", request, self._perform_tasks)
+    def _question(self, kind: str, answer: Callable[[Account, web.Request], Any]) -> _Handler:
+        """Return the handler of what is asked by GET."""
 
-    async def _perform_tasks(self, request: web.Request) -> Any:
-        ids, external_ids = (_listed(request, name) for name in ("task_ids", "external_task_ids"))
-        if len(ids) + len(external_ids) > MAX_IDS:
-            raise RefusalError(1201, f"cannot exceed {MAX_IDS} in total")
-        if not ids and not external_ids:
-            raise RefusalError(1201, "task_ids and external_task_ids cannot be empty at the same time")
-        account = self._engine.account
-        found = [*map(account.by_id, ids), *map(account.by_external_id, external_ids)]
-        unique: dict[str, SimulatedJob] = {job.id: job for job in found if job is not None}
-        return [queried(job) for job in unique.values()]
+        async def perform(request: web.Request) -> Any:
+            return answer(self._engine.account, request)
 
-    async def _legacy_task(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer("legacy_query", request, self._perform_legacy_task)
+        return self._handler(kind, perform)
 
-    async def _perform_legacy_task(self, request: web.Request) -> Any:
-        wanted = request.match_info["id"]
-        job = self._engine.account.by_id(wanted) or self._engine.account.by_external_id(wanted)
-        if job is None or not request.path.startswith(job.order.path + "/"):
-            raise RefusalError(1201, f"Task not found by id/external id: {wanted}")
-        return legacy_queried(job)
+    def _list(self, kind: str, answer: Callable[[Account, bytes], Any]) -> _Handler:
+        """Return the handler of a list that is asked for by POST."""
 
-    async def _legacy_list(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer("legacy_list", request, self._perform_legacy_list)
+        async def perform(request: web.Request) -> Any:
+            return answer(self._engine.account, await request.read())
 
-    async def _perform_legacy_list(self, request: web.Request) -> Any:
-        page = _number(request, "pageNum", default=1, most=MAX_PAGE)
-        size = _number(request, "pageSize", default=_PAGE_SIZE, most=MAX_PAGE_SIZE)
-        jobs = [job for job in self._engine.account if job.order.path == request.path]
-        jobs.reverse()
-        return [legacy_listed(job) for job in jobs[(page - 1) * size : page * size]]
+        return self._handler(kind, perform)
+
+    def _handler(self, kind: str, perform: Performer) -> _Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._answer(kind, request, perform)
+
+        return handle
 
     async def _answer(self, kind: str, request: web.Request, perform: Performer) -> web.StreamResponse:
         """Count a request, spoil it if its number wants so, check its key, perform it and wrap the outcome."""
@@ -119,17 +107,3 @@ def refused(engine: Engine, error: RefusalError) -> web.Response:
     """Count a refusal and return its answer."""
     engine.statistics.refused[str(error.code)] += 1
     return web.json_response(error.body(), status=error.status)
-
-
-def _listed(request: web.Request, name: str) -> list[str]:
-    """Return the ids of a comma-separated query parameter."""
-    ids = (part.strip() for value in request.query.getall(name, []) for part in value.split(","))
-    return list(filter(None, ids))
-
-
-def _number(request: web.Request, name: str, *, default: int, most: int) -> int:
-    """Return a query parameter from 1 to its cap."""
-    text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
-        raise RefusalError(1201, f"{name} must be between 1 and {most}")
-    return int(text)

@@ -18,8 +18,8 @@ def mp4(mark: str, size: int = 0) -> bytes:
     Mark and padding stand in a trailing `free` box (ISO 14496-12, 8.1.2), which every player passes over.
     """
     clip = _clip()
-    filling = _filling(mark, size - len(clip) - _BOX_HEADER)
-    return b"".join((clip, struct.pack(">I4s", _BOX_HEADER + len(filling), b"free"), filling))
+    padding = filling(mark, size - len(clip) - _BOX_HEADER)
+    return b"".join((clip, struct.pack(">I4s", _BOX_HEADER + len(padding), b"free"), padding))
 
 
 def png(mark: str, size: int = 0) -> bytes:
@@ -39,7 +39,7 @@ def png(mark: str, size: int = 0) -> bytes:
         )
     )
     missing = size - len(head) - 2 * _CHUNK_OVERHEAD
-    padding = _chunk(b"kdFl", _filling(mark, missing)) if missing > 0 else b""
+    padding = _chunk(b"kdFl", filling(mark, missing)) if missing > 0 else b""
     return b"".join((head, padding, _chunk(b"IEND", b"")))
 
 
@@ -47,7 +47,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
 
 
-def _filling(mark: str, size: int) -> bytes:
+def filling(mark: str, size: int) -> bytes:
     """Return bytes that differ from mark to mark: a digest, repeated; at least one digest's length."""
     digest = hashlib.sha256(mark.encode()).digest()
     return (digest * (max(size, 0) // len(digest) + 1))[: max(size, len(digest))]

@@ -1,61 +1,62 @@
 """What a succeeded job yields: its results, and the addresses at which their files are served."""
 
-import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from kling_daemon.clock import EPOCH
 from kling_daemon.jobs import JobState
+from kling_daemon.simulator.addresses import signed_url
+from kling_daemon.simulator.catalog import MAIN, SORTS, WATERMARK
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
-
-PREFIX = "/files/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One video or image."""
+    """One result of a job."""
 
+    sort: str
+    """A key of `SORTS`."""
+    index: int
+    """Its place among the job's results, from 0."""
     id: str
     """18 digits, between its job's id and the next job's."""
-    url: str
-    watermark_url: str | None
-    """The second file's address; None when none was asked for."""
+    name: str
+    """What the create called it; empty for what has no name."""
+    description: str
+    urls: Mapping[str, str]
+    """The addresses of its files, by role."""
 
 
 def file_names(job: SimulatedJob) -> list[str]:
-    """Return the names of a job's files, `<job id>/<index>[-wm].<mp4|png>`; none unless it succeeded."""
-    if job.state is not JobState.SUCCEEDED:
-        return []
-    extension = "png" if job.order.images else "mp4"
-    marks = ("", "-wm") if job.order.watermark else ("",)
-    return [f"{job.id}/{index}{mark}.{extension}" for index in range(job.order.images or 1) for mark in marks]
+    """Return the names of a job's files, `<job id>/<index>[-<role>].<extension>`; none unless it succeeded."""
+    return [name for files in _files(job) for name in files.values()]
 
 
 def results_of(job: SimulatedJob) -> list[Result]:
     """Return what a job has yielded: nothing unless it succeeded."""
-    urls = [file_url(job, name) for name in file_names(job)]
-    step = 2 if job.order.watermark else 1
     return [
         Result(
+            sort=sort,
+            index=index,
             id=str(int(job.id) + 1 + index),
-            url=urls[index * step],
-            watermark_url=urls[index * step + 1] if job.order.watermark else None,
+            name=job.order.name,
+            description=job.order.description,
+            urls={role: file_url(job, name) for role, name in files.items()},
         )
-        for index in range(len(urls) // step)
+        for index, (sort, files) in enumerate(zip(job.order.sorts, _files(job), strict=False))
     ]
 
 
 def file_url(job: SimulatedJob, name: str) -> str:
-    """Return a file's address, which is also the permission to fetch it until `ksTime` (hex unix seconds)."""
-    time = ks_time(job.expires_at)
-    return f"{job.order.host}{PREFIX}{name}?ksSecret={ks_secret(name, time)}&ksTime={time}"
+    """Return a file's address, which is also the permission to fetch it until the job's files expire."""
+    return signed_url(job.order.host, name, job.expires_at)
 
 
-def ks_time(moment: datetime) -> str:
-    """Return a moment as Kling writes it into result URLs."""
-    return f"{int((moment - EPOCH).total_seconds()):x}"
-
-
-def ks_secret(name: str, time: str) -> str:
-    """Return what makes an address with another name or another time worthless. It protects nothing of value."""
-    return hashlib.sha256(f"{name}?{time}".encode()).hexdigest()[:32]
+def _files(job: SimulatedJob) -> Iterator[dict[str, str]]:
+    """Yield for each result the names of its files by role; nothing unless the job succeeded."""
+    if job.state is not JobState.SUCCEEDED:
+        return
+    for index, sort in enumerate(job.order.sorts):
+        extensions = dict(SORTS[sort].files)
+        if job.order.watermark and SORTS[sort].takes_watermark:
+            extensions[WATERMARK] = extensions[MAIN]
+        yield {role: f"{job.id}/{index}{role and '-'}{role}.{extension}" for role, extension in extensions.items()}

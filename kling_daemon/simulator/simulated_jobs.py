@@ -1,15 +1,14 @@
 """A job at the simulated Kling, which calls it a task: what was asked for, and how far it has come."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from kling_daemon.jobs import JobState
-from kling_daemon.kling.endpoints import Endpoint
+from kling_daemon.kling.endpoints import Endpoint, Slots
+from kling_daemon.simulator.catalog import product_of
 from kling_daemon.simulator.plans import Plan
-
-UNITS_OF_A_VIDEO = Decimal("2.5")
-UNITS_OF_AN_IMAGE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,22 +22,30 @@ class Order:
     prompt: str
     external_id: str | None
     callback_url: str | None
-    images: int
-    """How many images are wanted; 0 for a video."""
+    sorts: tuple[str, ...]
+    """What is wanted, result by result: keys of `SORTS`."""
     watermark: bool
     """A second, watermarked file of each result is wanted."""
     host: str
     """Scheme and host that the client used, without a slash; its result files are offered there."""
+    name: str = ""
+    """What a voice or element is to be called."""
+    description: str = ""
+    parent_video: Mapping[str, str] | None = None
+    """The earlier video that it works on, as its answers tell it."""
 
     @property
     def slots(self) -> int:
-        """How many places under the concurrency limit of its kind it takes."""
-        return self.images or 1
+        """How many places under the concurrency limit of its kind it takes; none where Kling tells of no limit."""
+        if self.endpoint.slots is None:
+            return 0
+        return len(self.sorts) if self.endpoint.slots is Slots.EACH_IMAGE else 1
 
     @property
     def units(self) -> Decimal:
-        """What its success is billed."""
-        return self.images * UNITS_OF_AN_IMAGE or UNITS_OF_A_VIDEO
+        """How many units of a package its success is billed."""
+        count = len(self.sorts) if self.endpoint.slots is Slots.EACH_IMAGE else 1
+        return count * product_of(self.endpoint).price.units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +70,13 @@ class SimulatedJob:
 
     @property
     def units(self) -> Decimal:
-        """What it was billed so far: nothing before, or without, success."""
+        """The units it was billed so far: none before, or without, success."""
         return self.order.units if self.state is JobState.SUCCEEDED else Decimal(0)
+
+    @property
+    def cash(self) -> Decimal:
+        """The dollars it was billed so far, likewise."""
+        return product_of(self.order.endpoint).price.dollars if self.state is JobState.SUCCEEDED else Decimal(0)
 
     @property
     def expires_at(self) -> datetime:

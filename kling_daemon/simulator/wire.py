@@ -4,11 +4,14 @@ from typing import Any
 
 from kling_daemon.clock import to_millis
 from kling_daemon.jobs import Generation, JobState
-from kling_daemon.simulator.results import Result, results_of
+from kling_daemon.kling.endpoints import Kind
+from kling_daemon.simulator.catalog import SORTS, product_of
+from kling_daemon.simulator.entries import LEGACY, NEW, worded
+from kling_daemon.simulator.results import results_of
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
 
-_DURATION = "5.0"
 _FREE = {"quota": "0", "list_price": "0"}
+_SUCCESS = "succeed"
 
 
 def created(job: SimulatedJob) -> dict[str, Any]:
@@ -18,28 +21,32 @@ def created(job: SimulatedJob) -> dict[str, Any]:
     return {
         "task_id": job.id,
         "task_status": "submitted",
-        "task_info": _task_info(job),
+        "task_info": _external_id(job),
         "created_at": to_millis(job.created_at),
         "updated_at": to_millis(job.updated_at),
     }
 
 
 def queried(job: SimulatedJob) -> dict[str, Any]:
-    """Return an entry of `GET /tasks`: the new dialect, whatever generation created the job."""
-    entry = _new_head(job) | {"outputs": [_output(job, result) for result in results_of(job)]}
+    """Return an entry of `GET /tasks` or `GET /solutions`: the new dialect, whatever generation created the job."""
+    outputs = [worded(NEW, result, status=str(job.state)) for result in results_of(job)]
+    entry = _new_head(job) | {"outputs": outputs}
     if job.state.is_terminal:
         entry["billing"] = [_bill(job)]
     return entry
 
 
 def legacy_queried(job: SimulatedJob) -> dict[str, Any]:
-    """Return the `data` of a legacy query. As seen live a video's answer lacks what it cost; an image's has it."""
+    """Return the `data` of a legacy query.
+
+    As seen live a video's answer lacks what it cost. An image's has it in full, all others' the units alone.
+    """
     entry = _legacy(job)
-    if job.order.images:
+    kind, has_succeeded = job.order.endpoint.kind, job.state is JobState.SUCCEEDED
+    if job.order.sorts[0] == "image":
         entry["watermark_info"] = {"enabled": job.order.watermark}
-        if job.state is JobState.SUCCEEDED:
-            entry |= _legacy_cost(job)
-    return entry
+        return entry | (_legacy_cost(job) if has_succeeded else {})
+    return entry | ({"final_unit_deduction": str(job.units)} if has_succeeded and kind is not Kind.VIDEO else {})
 
 
 def legacy_listed(job: SimulatedJob) -> dict[str, Any]:
@@ -50,10 +57,13 @@ def legacy_listed(job: SimulatedJob) -> dict[str, Any]:
 
 def called_back(job: SimulatedJob) -> dict[str, Any]:
     """Return the body of the callback about a job's present state, flat, in the dialect of its generation."""
-    if job.order.endpoint.generation is Generation.NEW:
-        body = queried(job)
-        return body | {"outputs": [{"watermark_url": "", **output} for output in body["outputs"]]}
-    return _legacy(job) | (_legacy_cost(job) if job.state is JobState.SUCCEEDED else {})
+    if job.order.endpoint.generation is Generation.LEGACY:
+        return _legacy(job) | (_legacy_cost(job) if job.state is JobState.SUCCEEDED else {})
+    body = queried(job)
+    for output in body["outputs"]:
+        if output["type"] == "video":
+            output.setdefault("watermark_url", "")
+    return body
 
 
 def _new_head(job: SimulatedJob) -> dict[str, Any]:
@@ -69,23 +79,27 @@ def _new_head(job: SimulatedJob) -> dict[str, Any]:
     return head
 
 
-def _output(job: SimulatedJob, result: Result) -> dict[str, Any]:
-    if job.order.images:
-        return {"type": "image", "url": result.url, "watermark_url": result.watermark_url or "", "group_id": "1"}
-    video = {"type": "video", "id": result.id, "url": result.url, "duration": _DURATION}
-    return video if result.watermark_url is None else video | {"watermark_url": result.watermark_url}
-
-
 def _bill(job: SimulatedJob) -> dict[str, str]:
+    if job.cash:
+        amount = str(job.cash)
+        return {
+            "charge_type": "cash",
+            "cash_type": "balance",
+            "amount": amount,
+            "currency": "USD",
+            "list_price": amount,
+        }
     if not job.units:
         return {"amount": "0"}
-    return {"charge_type": "unit", "amount": str(job.units), "package_type": job.order.endpoint.kind}
+    package = product_of(job.order.endpoint).price.package
+    bill = {"charge_type": "unit", "amount": str(job.units)}
+    return bill | {"package_type": package} if package else bill
 
 
 def _legacy(job: SimulatedJob) -> dict[str, Any]:
     return {
         "task_id": job.id,
-        "task_status": "succeed" if job.state is JobState.SUCCEEDED else str(job.state),
+        "task_status": _SUCCESS if job.state is JobState.SUCCEEDED else str(job.state),
         "task_status_msg": job.message,
         "task_info": _task_info(job),
         "task_result": _task_result(job),
@@ -94,27 +108,21 @@ def _legacy(job: SimulatedJob) -> dict[str, Any]:
     }
 
 
-def _task_info(job: SimulatedJob) -> dict[str, Any]:
+def _external_id(job: SimulatedJob) -> dict[str, Any]:
     return {} if job.order.external_id is None else {"external_task_id": job.order.external_id}
 
 
+def _task_info(job: SimulatedJob) -> dict[str, Any]:
+    parent = job.order.parent_video
+    return _external_id(job) | ({} if parent is None else {"parent_video": dict(parent)})
+
+
 def _task_result(job: SimulatedJob) -> dict[str, Any]:
-    results = results_of(job)
-    if not results:
-        return {}
-    if job.order.images:
-        return {
-            "images": [
-                {"index": index, "url": result.url, "watermark_url": result.watermark_url or ""}
-                for index, result in enumerate(results)
-            ]
-        }
-    return {"videos": [_legacy_video(result) for result in results]}
-
-
-def _legacy_video(result: Result) -> dict[str, Any]:
-    video = {"id": result.id, "url": result.url, "duration": _DURATION}
-    return video if result.watermark_url is None else video | {"watermark_url": result.watermark_url}
+    lists: dict[str, Any] = {}
+    for result in results_of(job):
+        entry = worded(LEGACY, result, status=_SUCCESS)
+        lists.setdefault(SORTS[result.sort].legacy_list, []).append(entry)
+    return lists
 
 
 def _legacy_cost(job: SimulatedJob) -> dict[str, Any]:

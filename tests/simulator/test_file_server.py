@@ -2,11 +2,15 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
 from fakes.kling_caller import LEGACY_IMAGE, NEW_VIDEO, KlingCaller
+from fakes.kling_orders import BODIES
 
+from kling_daemon.kling.dialects import read_task
+from kling_daemon.reports import Source
 from kling_daemon.simulator import Simulator
 from kling_daemon.testing.clock import ManualClock
 
@@ -123,6 +127,44 @@ async def test_watermarked_images_are_files_of_their_own(steady):
                 assert (file.status, file.headers["Content-Type"]) == (200, "image/png")
                 bodies.add(await file.read())
     assert len(bodies) == 4
+
+
+TYPES = {
+    ".mp4": "video/mp4",
+    ".png": "image/png",
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/wav",
+    ".srt": "application/x-subrip",
+    ".ass": "text/x-ssa",
+}
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_every_file_of_every_endpoint_can_be_had_under_its_type_until_it_expires(steady, path):
+    clock = ManualClock()
+    simulator = Simulator(replace(steady, file_lifetime=timedelta(hours=1)), clock)
+    async with simulator.serve() as url, KlingCaller.at(url) as kling, aiohttp.ClientSession() as session:
+        created = await kling.create(path, **BODIES[path])
+        clock.advance(70)
+        simulator.step()
+        query = "/solutions" if path.startswith("/solutions") else "/tasks"
+        task_id = created.get("id") or created["task_id"]
+        _, answer = await kling.call("GET", query, params={"task_ids": task_id})
+        report = read_task(answer, source=Source.POLL, received_at=clock.now())
+        files = [file for output in report.outputs for file in output.files]
+        assert sorted(file.url for file in files) == sorted(file["url"] for file in simulator.tasks()[0]["files"])
+        assert {file.expires_at for file in files} == {clock.now() + timedelta(hours=1)}
+        bodies = set()
+        for file in files:
+            async with session.get(file.url) as found:
+                assert found.status == 200
+                assert found.headers["Content-Type"] == TYPES[Path(file.url.partition("?")[0]).suffix]
+                bodies.add(await found.read())
+        clock.advance(timedelta(hours=1))
+        for file in files:
+            async with session.get(file.url) as gone:
+                assert gone.status == 403
+    assert len(bodies) == len(files)
 
 
 async def test_nothing_can_be_fetched_before_the_end_or_after_a_failure(steady):

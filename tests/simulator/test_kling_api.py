@@ -2,25 +2,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from fakes.kling_caller import (
-    LEGACY_IMAGE,
-    LEGACY_IMAGE_TO_VIDEO,
-    LEGACY_VIDEO,
-    NEW_IMAGE_TO_VIDEO,
-    NEW_VIDEO,
-    KlingCaller,
-)
+from fakes.kling_caller import LEGACY_IMAGE, LEGACY_IMAGE_TO_VIDEO, LEGACY_VIDEO, NEW_VIDEO, KlingCaller
+from fakes.kling_orders import BODIES
 
+from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.simulator import Simulator, SimulatorSettings
 from kling_daemon.testing.clock import ManualClock
-
-BODIES = {
-    NEW_VIDEO: {"prompt": "x"},
-    NEW_IMAGE_TO_VIDEO: {"contents": [{"type": "image", "url": "https://example.com/a.png"}]},
-    LEGACY_VIDEO: {"model_name": "kling-v3", "prompt": "x"},
-    LEGACY_IMAGE_TO_VIDEO: {"model_name": "kling-v2-6", "image": "https://example.com/a.png"},
-    LEGACY_IMAGE: {"model_name": "kling-v2", "prompt": "x"},
-}
 
 
 @pytest.fixture
@@ -34,7 +21,7 @@ async def kling(simulator: Simulator) -> AsyncIterator[KlingCaller]:
         yield caller
 
 
-@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize("path", [path for path in BODIES if not endpoint_of(path).is_solution])
 async def test_every_endpoint_creates_a_task_with_an_id_of_18_digits(kling, path):
     status, answer = await kling.call("POST", path, json=BODIES[path])
     task_id = answer["data"].get("id") or answer["data"]["task_id"]
@@ -110,6 +97,11 @@ async def test_a_body_without_a_prompt_is_refused(kling, simulator, body):
         (LEGACY_IMAGE, {"prompt": "x", "n": 10}),
         (LEGACY_IMAGE, {"prompt": "x", "n": True}),
         (LEGACY_IMAGE, {"prompt": "x", "n": "2"}),
+        ("/v1/images/omni-image", {"prompt": "x", "result_type": "series", "series_amount": 10}),
+        ("/v1/general/custom-voices", {"voice_url": "https://example.com/a.mp3"}),
+        ("/v1/general/custom-voices", {"voice_name": "narrator"}),
+        ("/v1/videos/motion-control", {"image_url": "https://example.com/a.png", "prompt": "x"}),
+        ("/solutions/drama_subtitle", {"contents": []}),
         (LEGACY_VIDEO, {"prompt": "x", "external_task_id": 7}),
         (LEGACY_VIDEO, {"prompt": "x", "callback_url": ["x"]}),
         (NEW_VIDEO, {"prompt": "x", "options": {"callback_url": {}}}),
@@ -132,7 +124,8 @@ async def test_unknown_fields_and_a_strange_options_are_ignored(kling):
         ("POST", "/text-to-video", 1203),
         ("GET", NEW_VIDEO, 1202),
         ("DELETE", LEGACY_VIDEO, 1202),
-        ("POST", "/tasks", 1202),
+        ("DELETE", "/tasks", 1202),
+        ("POST", "/solutions/none", 1203),
     ],
 )
 async def test_unknown_paths_and_wrong_methods_are_told_apart(kling, method, path, code):
@@ -170,7 +163,7 @@ async def test_a_second_create_with_the_same_external_id_makes_and_bills_nothing
         clock.advance(70)
         simulator.step()
     assert (status, answer["message"]) == (400, "External_task_id once already exists")
-    assert simulator.stats()["billed"] == {"tasks": 1, "units": "2.5"}
+    assert simulator.stats()["billed"] == {"tasks": 1, "units": "2.5", "cash": "0"}
 
 
 async def test_a_failed_task_is_not_billed(steady):
@@ -180,8 +173,22 @@ async def test_a_failed_task_is_not_billed(steady):
         await kling.create(NEW_VIDEO, prompt="[simulate: input]")
         clock.advance(70)
         simulator.step()
-    assert simulator.stats()["billed"] == {"tasks": 0, "units": "0"}
+    assert simulator.stats()["billed"] == {"tasks": 0, "units": "0", "cash": "0"}
     assert simulator.stats()["states"] == {"submitted": 1, "processing": 1, "failed": 1}
+
+
+async def test_what_is_missing_is_named(kling):
+    _, answer = await kling.call("POST", "/v1/audio/video-to-audio", json={"prompt": "x"})
+    assert answer["message"] == "video_id and video_url cannot be empty at the same time"
+
+
+@pytest.mark.parametrize(("code", "status"), [(1103, 403), (1200, 400), (1300, 400), (1302, 429), (5002, 504)])
+@pytest.mark.parametrize("path", [NEW_VIDEO, LEGACY_VIDEO])
+async def test_a_prompt_may_wish_for_a_refusal_by_any_code(kling, simulator, path, code, status):
+    seen, answer = await kling.call("POST", path, json={"prompt": f"x [simulate: {code}]"})
+    assert (seen, answer["code"]) == (status, code)
+    assert simulator.tasks() == []
+    await kling.create(path, prompt="[simulate: 9999] is no code of Kling's")
 
 
 async def test_a_prompt_may_wish_for_a_refusal_by_content_security(kling, simulator):
