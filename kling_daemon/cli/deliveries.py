@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kling_daemon.cli.candidates import complete_deliveries, complete_handlers, complete_jobs
 from kling_daemon.cli.output import json_option, print_facts, print_json, print_table
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
@@ -29,8 +30,8 @@ def deliveries() -> None:
 
 @deliveries.command("list")
 @click.option("--state", type=click.Choice(STATES), help="Only deliveries in this state.")
-@click.option("--handler", metavar="NAME", help="Only this handler's.")
-@click.option("--job", metavar="JOB", help="Only those about this job.")
+@click.option("--handler", metavar="NAME", shell_complete=complete_handlers, help="Only this handler's.")
+@click.option("--job", metavar="JOB", shell_complete=complete_jobs, help="Only those about this job.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
 @click.option("--cursor", metavar="NEXT", help="Go on where an earlier list ended.")
 @json_option
@@ -61,7 +62,7 @@ def list_deliveries(
 
 
 @deliveries.command("show")
-@click.argument("number", metavar="DELIVERY", type=click.IntRange(min=1))
+@click.argument("number", metavar="DELIVERY", type=click.IntRange(min=1), shell_complete=complete_deliveries)
 @json_option
 @where_options
 @pass_where
@@ -78,7 +79,14 @@ def show_delivery(where: Where, *, number: int, as_json: bool) -> None:
 
 
 @deliveries.command("retry")
-@click.argument("ids", metavar="DELIVERY...", nargs=-1, required=True, type=click.IntRange(min=1))
+@click.argument(
+    "ids",
+    metavar="DELIVERY...",
+    nargs=-1,
+    required=True,
+    type=click.IntRange(min=1),
+    shell_complete=complete_deliveries,
+)
 @json_option
 @where_options
 @pass_where
@@ -91,7 +99,14 @@ def retry_deliveries(where: Where, *, ids: tuple[int, ...], as_json: bool) -> No
 
 
 @deliveries.command("drop")
-@click.argument("ids", metavar="DELIVERY...", nargs=-1, required=True, type=click.IntRange(min=1))
+@click.argument(
+    "ids",
+    metavar="DELIVERY...",
+    nargs=-1,
+    required=True,
+    type=click.IntRange(min=1),
+    shell_complete=complete_deliveries,
+)
 @json_option
 @where_options
 @pass_where

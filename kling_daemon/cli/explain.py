@@ -2,12 +2,13 @@
 
 import click
 
+from kling_daemon.cli.candidates import complete_jobs
 from kling_daemon.cli.output import json_option, print_json
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=complete_jobs)
 @json_option
 @where_options
 @pass_where

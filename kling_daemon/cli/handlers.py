@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kling_daemon.cli.candidates import complete_handlers
 from kling_daemon.cli.output import json_option, print_json, print_table
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
@@ -33,7 +34,7 @@ def list_handlers(where: Where, *, as_json: bool) -> None:
 
 
 @handlers.command("forget")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_handlers)
 @json_option
 @where_options
 @pass_where

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from kling_daemon.cli.candidates import complete_jobs
 from kling_daemon.cli.durations import DurationType
 from kling_daemon.cli.exit_codes import FAILED, UNREACHABLE
 from kling_daemon.cli.output import json_option, print_facts, print_json, print_table
@@ -40,7 +41,7 @@ def list_jobs(where: Where, *, state: str | None, limit: int, cursor: str | None
 
 
 @jobs.command("show")
-@click.argument("job")
+@click.argument("job", shell_complete=complete_jobs)
 @json_option
 @where_options
 @pass_where
@@ -56,7 +57,7 @@ def show_job(where: Where, *, job: str, as_json: bool) -> None:
 
 
 @jobs.command("wait")
-@click.argument("references", metavar="JOB...", nargs=-1, required=True)
+@click.argument("references", metavar="JOB...", nargs=-1, required=True, shell_complete=complete_jobs)
 @click.option("--timeout", type=DurationType(), help="Stop waiting after this long, such as 90s, 5m or 1h30m.")
 @json_option
 @where_options

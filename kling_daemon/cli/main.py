@@ -18,6 +18,7 @@ VERBS = {
     "health": "kling_daemon.cli.health:health",
     "plugins": "kling_daemon.cli.plugins:plugins",
     "config": "kling_daemon.cli.config:config",
+    "completion": "kling_daemon.cli.completion:completion",
 }
 
 
