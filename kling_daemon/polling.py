@@ -1,12 +1,13 @@
 """When an open job is polled next: silence is noticed, and asking is never hurried."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from kling_daemon.backoff import Backoff
 from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import Job
+from kling_daemon.punctuality import JobKind
 from kling_daemon.reports import Source
 
 
@@ -44,18 +45,32 @@ class PollPolicy:
     """The pause before the first poll of a job without callbacks, and between the first polls of any job."""
     max_interval: timedelta = timedelta(minutes=5)
     """What the pause grows to."""
+    hastened: Mapping[JobKind, timedelta] = field(default_factory=dict)
+    """How long callbacks are left to where they have proved unreliable; it changes as they do."""
+
+    def patience(self, kind: JobKind) -> timedelta:
+        """Return how long after the last news a job of this kind, whose callbacks should come, is left to them."""
+        return self.hastened.get(kind, self.fallback_after)
 
     def next_poll(
-        self, *, source: Source | None, callback_expected: bool, polls: int, now: datetime, jitter: float
+        self,
+        *,
+        source: Source | None,
+        callback_expected: bool,
+        polls: int,
+        now: datetime,
+        jitter: float,
+        patience: timedelta | None = None,
     ) -> datetime:
         """Return when to ask about a job that is still open.
 
         source: what brought the last news; None when a poll brought none.
         polls: how many polls have been made since the last callback or submission.
         jitter: a number from 0 to 1, drawn by the caller; it spreads the polls of jobs made together.
+        patience: how long its callbacks are waited for; `fallback_after` unless said.
         """
         if callback_expected and source in (Source.CALLBACK, Source.SUBMISSION):
-            return now + self.fallback_after * (1 + jitter / 10)
+            return now + (patience or self.fallback_after) * (1 + jitter / 10)
         pause = Backoff(least=self.interval, longest=self.max_interval).pause(polls)
         return now + pause * (0.75 + jitter / 4)
 
@@ -88,5 +103,8 @@ class PollPolicy:
             return Following(callback_expected=expected, polls=polls)
         if prompted:
             return Following(callback_expected=expected, prompted=True, polls=polls, poll_at=now)
-        poll_at = self.next_poll(source=by, callback_expected=expected, polls=polls, now=now, jitter=random())
+        patience = self.patience(JobKind.of(job)) if self.hastened else None
+        poll_at = self.next_poll(
+            source=by, callback_expected=expected, polls=polls, now=now, jitter=random(), patience=patience
+        )
         return Following(callback_expected=expected, polls=polls, poll_at=poll_at)

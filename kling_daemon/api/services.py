@@ -7,9 +7,11 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry
 
 from kling_daemon.bus import Bus
+from kling_daemon.clock import Clock
 from kling_daemon.dispatch.status import HandlerStatus
 from kling_daemon.jobs import Job
 from kling_daemon.loader import InstalledPlugin
+from kling_daemon.polling import PollPolicy
 from kling_daemon.store import Store
 
 
@@ -28,6 +30,9 @@ class ApiServices:
     """The parts of a running daemon that the local API shows and works on."""
 
     store: Store
+    clock: Clock
+    polling: PollPolicy
+    """When jobs are polled; for showing it."""
     bus: Bus
     submit: SubmitJob
     cancel: Callable[[Job], Awaitable[Job]]

@@ -1,10 +1,15 @@
 """The numbers of the local API."""
 
+from datetime import timedelta
+from typing import Any
+
 from aiohttp import web
 
 from kling_daemon.api.queries import read_query
 from kling_daemon.api.services import ApiServices
+from kling_daemon.clock import optional
 from kling_daemon.deliveries import DeliveryState
+from kling_daemon.punctuality import Punctuality
 
 PARKED = "parked"
 """How a delivery is counted that waits for a handler that is not loaded."""
@@ -25,20 +30,31 @@ class StatsRoutes:
         read_query(request, ())
         read = self._services.store.read
         missed = await read.missed_callbacks()
+        punctuality = await read.punctuality(self._services.clock.now())
         return web.json_response(
             {
                 "jobs": await read.job_counts(),
                 "events": await read.event_counts(),
                 "deliveries": self._with_parked(await read.delivery_counts()),
                 "callbacks": await read.callback_counts(),
-                "missed_callbacks": [
-                    {"endpoint": endpoint, "model": model, "jobs": jobs} for (endpoint, model), jobs in missed.items()
-                ],
+                "missed_callbacks": [{**kind._asdict(), "jobs": jobs} for kind, jobs in missed.items()],
+                "punctuality": [self._punctuality(of_kind) for of_kind in punctuality],
                 "notices": [notice.as_json() for notice in await read.open_notices()],
                 "kling_requests": dict(self._services.kling_requests()),
                 "hints": await read.hint_count(),
             }
         )
+
+    def _punctuality(self, of_kind: Punctuality) -> dict[str, Any]:
+        return {
+            **of_kind.kind._asdict(),
+            "jobs": of_kind.jobs,
+            "missed": of_kind.missed,
+            "late": of_kind.late,
+            "usual_delay_seconds": optional(timedelta.total_seconds, of_kind.usual_delay),
+            "longest_delay_seconds": optional(timedelta.total_seconds, of_kind.longest_delay),
+            "polled_after_seconds": round(self._services.polling.patience(of_kind.kind).total_seconds(), 3),
+        }
 
     def _with_parked(self, counts: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
         loaded = {status.name for status in self._services.handlers()}

@@ -1,9 +1,10 @@
 """Starts the parts of a daemon in their order, and stops them in the reverse one."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -12,7 +13,8 @@ from kling_daemon import __version__
 from kling_daemon.api import ApiServices, build_api, digest, ensure_token
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.clock_watch import ClockWatch
-from kling_daemon.app.looping import looping
+from kling_daemon.app.looping import Loop, looping
+from kling_daemon.app.punctuality import PunctualityWatch
 from kling_daemon.app.retention import Retention
 from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
 from kling_daemon.backoff import Backoff
@@ -26,6 +28,7 @@ from kling_daemon.jobs import JobState
 from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin
 from kling_daemon.polling import PollPolicy
+from kling_daemon.punctuality import JobKind
 from kling_daemon.receiver import PlainCallbacks, build_receiver
 from kling_daemon.service import StopSignal
 from kling_daemon.store import Store
@@ -90,6 +93,8 @@ async def _daemon(
     """Start the parts in the order in which they stand here; they stop in the reverse one."""
     directory, limit = settings.store.directory, settings.service.stop_timeout
     metrics, requests = Metrics(version=__version__), Counter[str]()
+    hastened: dict[JobKind, timedelta] = {}
+    policy = _poll_policy(settings, hastened)
     bus = bus or Bus(on_drop=metrics.ring_dropped)
 
     def count_request(verb: str, outcome: str) -> None:
@@ -102,7 +107,7 @@ async def _daemon(
             Store.open(
                 directory,
                 clock=clock,
-                policy=_poll_policy(settings),
+                policy=policy,
                 backoff=Backoff(least=settings.delivery.backoff, longest=settings.delivery.max_backoff),
                 on_commit=metrics.commit,
             )
@@ -147,11 +152,15 @@ async def _daemon(
         )
         await enter(dispatcher.running())
         retention = Retention(store, keep=settings.store.retention, count=metrics.removed)
-        loops = {**account.loops, "retention": retention, "clock watch": ClockWatch(store, clock)}
+        punctuality = PunctualityWatch(store, clock, policy, hastened)
+        watches: dict[str, Loop] = {"clock watch": ClockWatch(store, clock), "punctuality": punctuality}
+        loops = {**account.loops, "retention": retention, **watches}
         await enter(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()
         services = ApiServices(
             store=store,
+            clock=clock,
+            polling=policy,
             bus=bus,
             submit=account.submit,
             cancel=account.canceller.cancel,
@@ -178,9 +187,14 @@ async def _daemon(
         yield Addresses(receiver=receiver, api=api)
 
 
-def _poll_policy(settings: Settings) -> PollPolicy:
+def _poll_policy(settings: Settings, hastened: Mapping[JobKind, timedelta]) -> PollPolicy:
     poller = settings.poller
-    return PollPolicy(fallback_after=poller.fallback_after, interval=poller.interval, max_interval=poller.max_interval)
+    return PollPolicy(
+        fallback_after=poller.fallback_after,
+        interval=poller.interval,
+        max_interval=poller.max_interval,
+        hastened=hastened,
+    )
 
 
 def _trust(settings: Settings, capabilities: Capabilities) -> Trust:

@@ -284,8 +284,28 @@ class MissedModel(Answer):
     """How many jobs of one kind ended without the callback that was due."""
 
     endpoint: str | None
+    generation: str
     model: str | None
     jobs: int
+
+
+class PunctualityModel(Answer):
+    """How well the latest callbacks came for the ends of one kind of job."""
+
+    endpoint: str | None
+    generation: str
+    model: str | None
+    jobs: int
+    """Those that were due a callback, of the latest few thousand reports."""
+    missed: int
+    """None came."""
+    late: int
+    """It came more than a minute after the end."""
+    usual_delay_seconds: float | None
+    """The median time from Kling's end to the callback; None when none came."""
+    longest_delay_seconds: float | None
+    polled_after_seconds: float
+    """How long the next jobs are left to their callbacks: `poller.fallback_after`, less where they are unreliable."""
 
 
 class StatsModel(Answer):
@@ -300,6 +320,7 @@ class StatsModel(Answer):
     callbacks: dict[str, int]
     """By verdict."""
     missed_callbacks: list[MissedModel]
+    punctuality: list[PunctualityModel]
     notices: list[NoticeModel]
     """Those whose cause has not gone away."""
     kling_requests: dict[str, int]

@@ -1,19 +1,20 @@
 """What the store shows to people and programs: pages of rows, single ones, and counts."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import aiosqlite
 
-from kling_daemon.clock import from_millis, optional
+from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.events import EventType, JobEvent, Notice
-from kling_daemon.jobs import Job, JobState
+from kling_daemon.jobs import Generation, Job, JobState
+from kling_daemon.punctuality import PROMPT, JobKind, Punctuality
 from kling_daemon.store.connection import DATABASE, open_reader
 from kling_daemon.store.event_pages import EventFilter, EventPages
 from kling_daemon.store.history import (
@@ -28,6 +29,8 @@ from kling_daemon.store.queries import Queries
 from kling_daemon.store.rows import from_row, notice_from_row
 
 _FAR = 2**62
+_LATEST_REPORTS = 5_000
+"""How many reports callbacks are judged by: more than a thousand jobs."""
 
 
 class AmbiguousReferenceError(Exception):
@@ -218,9 +221,18 @@ class Reader:
             counts.setdefault(row["handler"], {})[row["state"]] = row["deliveries"]
         return counts
 
-    async def missed_callbacks(self) -> dict[tuple[str | None, str | None], int]:
-        """Count the jobs whose end a poll had to find, by endpoint and model."""
-        return {(row["endpoint"], row["model"]): row["jobs"] for row in await self._queries.all("missed_callbacks")}
+    async def missed_callbacks(self) -> dict[JobKind, int]:
+        """Count the jobs whose end a poll had to find, by their kind."""
+        return {_kind(row): row["jobs"] for row in await self._queries.all("missed_callbacks")}
+
+    async def punctuality(self, now: datetime) -> list[Punctuality]:
+        """Judge how callbacks came for the latest ends, by the kind of job; those that may yet come do not count."""
+        parameters = {"window": _LATEST_REPORTS, "before": to_millis(now - PROMPT)}
+        delays: dict[JobKind, list[timedelta | None]] = {}
+        for row in await self._queries.all("punctuality", parameters):
+            delay = optional(_from_delay, row["delay"])
+            delays.setdefault(_kind(row), []).append(delay)
+        return [Punctuality.judge(kind, of_kind) for kind, of_kind in delays.items()]
 
     async def hint_count(self) -> int:
         """Count the task ids that were named without proof and have not been asked about yet."""
@@ -251,3 +263,12 @@ class Reader:
         """Return what SQLite finds damaged in the file, in its words; it reads all of it, which takes its time."""
         found = [str(row["integrity_check"]) for row in await self._queries.all("flaws")]
         return [] if found == ["ok"] else found
+
+
+def _kind(row: Mapping[str, Any]) -> JobKind:
+    return JobKind(endpoint=row["endpoint"], generation=Generation(row["generation"]), model=row["model"])
+
+
+def _from_delay(millis: int) -> timedelta:
+    # Our clock may be a little behind Kling's.
+    return timedelta(milliseconds=max(millis, 0))

@@ -13,12 +13,15 @@ from kling_daemon.client.models import (
     JobModel,
     NoticeModel,
     PluginModel,
+    PunctualityModel,
     StatsModel,
     SubmitModel,
     TimelineEntryModel,
     TimelineModel,
     UpcomingModel,
 )
+from kling_daemon.polling import PollPolicy
+from kling_daemon.testing import ManualClock
 
 DOCS = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 EXAMPLES = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", DOCS, flags=re.DOTALL)]
@@ -28,8 +31,9 @@ async def test_every_route_is_documented_and_nothing_else(tmp_path):
     documented = set(re.findall(r"^\| `([A-Z]+ /[^`]+)` \|", DOCS, flags=re.MULTILINE))
     async with local_api(tmp_path) as api:
         services = ApiServices(
-            store=api.store, bus=api.bus, submit=api.submit, cancel=print, wake=print, handlers=list, plugins=(),
-            metrics=api.registry, kling_requests=dict, obstacles=list, token_digests=(),
+            store=api.store, clock=ManualClock(), polling=PollPolicy(), bus=api.bus, submit=api.submit, cancel=print,
+            wake=print, handlers=list, plugins=(), metrics=api.registry, kling_requests=dict, obstacles=list,
+            token_digests=(),
         )  # fmt: skip
         routes = build_api(services).router.routes()
         served = {f"{route.method} {route.resource.canonical}" for route in routes if route.method != "HEAD"}
@@ -53,6 +57,7 @@ def test_every_field_is_named():
         PluginModel,
         StatsModel,
         NoticeModel,
+        PunctualityModel,
         *timeline,
     ):
         for field in model.model_fields:

@@ -103,7 +103,8 @@ def good_stats(**changes):
     numbers = {
         "jobs": {"succeeded": 2, "failed": 1}, "events": {},
         "deliveries": {"archive": {"done": 2}, "journal": {"done": 6}},
-        "callbacks": {}, "missed_callbacks": [], "notices": [], "kling_requests": {"create": 5, "query": 2}, "hints": 0,
+        "callbacks": {}, "missed_callbacks": [], "punctuality": [], "notices": [],
+        "kling_requests": {"create": 5, "query": 2}, "hints": 0,
     }  # fmt: skip
     return StatsModel.model_validate({**numbers, **changes})
 

@@ -20,6 +20,7 @@ from kling_daemon.ids import new_id
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin, PluginStatus
+from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Source
 from kling_daemon.store import Intent, News, Recorded, Registration, Store
 from kling_daemon.submission import Canceller, SubmitRefusedError
@@ -112,6 +113,8 @@ async def local_api(
         )
         services = ApiServices(
             store=store,
+            clock=clock or SystemClock(),
+            polling=PollPolicy(),
             bus=api.bus,
             submit=api.submit,
             cancel=Canceller(store=store, tracker=api, clock=SystemClock()).cancel,

@@ -16,7 +16,19 @@ ORDER BY seq DESC LIMIT :limit;
 SELECT state, count(*) AS jobs FROM jobs GROUP BY state;
 
 -- name: missed_callbacks
-SELECT endpoint, model, count(*) AS jobs FROM jobs WHERE callback_missed GROUP BY endpoint, model;
+SELECT endpoint, generation, model, count(*) AS jobs FROM jobs WHERE callback_missed GROUP BY endpoint, generation, model;
+
+-- name: punctuality
+-- Of the latest reports only: what callbacks did long ago says little of today. A callback for the end is one that came
+-- after it by Kling's clock, believed or a hint; where the clocks disagree, that no poll was needed shows that one came.
+SELECT j.endpoint, j.generation, j.model,
+  coalesce(
+    (SELECT min(c.received_at) FROM callbacks c WHERE c.job = j.seq AND c.received_at >= j.finished_at),
+    CASE WHEN NOT j.callback_missed THEN min(r.received_at) END) - j.finished_at AS delay
+FROM reports r JOIN jobs j ON j.seq = r.job
+WHERE r.seq > (SELECT max(seq) FROM reports) - :window AND r.state IN ('succeeded', 'failed')
+  AND j.callback_expected AND j.finished_at IS NOT NULL AND j.finished_at < :before
+GROUP BY j.seq;
 
 -- name: history
 -- `step` orders what happened in the same millisecond: what came, what it led to, who was told
