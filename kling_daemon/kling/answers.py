@@ -1,7 +1,7 @@
 """What Kling said about many tasks that it was asked for, put together from several requests."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kling_daemon.kling.errors import ErrorKind, KlingError
 from kling_daemon.reports import Report
@@ -21,6 +21,8 @@ class Answers:
     """Asked for in vain: the request failed, or what may be their entry could not be read. Nothing follows from it."""
     errors: tuple[KlingError, ...] = ()
     """Why requests failed, one for each; not for an id that Kling refuses while it answers others, which is logged."""
+    requests: int = field(default=0, compare=False)
+    """How many requests it took, those not counted that were sent again because they failed."""
 
 
 def merge(parts: Iterable[Answers]) -> Answers:
@@ -36,4 +38,5 @@ def merge(parts: Iterable[Answers]) -> Answers:
         unknown_ids=frozenset().union(*(part.unknown_ids for part in parts)),
         unanswered_ids=frozenset().union(*(part.unanswered_ids for part in parts)),
         errors=errors,
+        requests=sum(part.requests for part in parts),
     )

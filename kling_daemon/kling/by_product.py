@@ -61,19 +61,19 @@ async def query_by_product(client: ProductQueries, task_ids: Sequence[str], endp
     nowhere = Answers(unanswered_ids=frozenset(closed | homeless) - found)
     singles = [(path, id_) for path, ids in by_path.items() for id_ in sorted(ids - found - failed)]
     lists = merge(parts)
-    answers = Answers(reports=lists.reports, unanswered_ids=failed, errors=lists.errors)
+    answers = Answers(reports=lists.reports, unanswered_ids=failed, errors=lists.errors, requests=lists.requests)
     return merge([answers, nowhere, await _ask_singly(client, singles)])
 
 
 async def _list(client: ProductQueries, path: str, wanted: frozenset[str]) -> Answers:
     """Return what a list page says; nothing follows from not being on it. Without an answer, all are unanswered."""
     try:
-        return Answers(reports=await client.newest(path, wanted))
+        return Answers(reports=await client.newest(path, wanted), requests=1)
     except KlingError as error:
         if error.kind.is_retryable_read or error.kind.refuses_us:
-            return Answers(unanswered_ids=wanted, errors=(error,))
+            return Answers(unanswered_ids=wanted, errors=(error,), requests=1)
         log.warning("kling refuses to list a product", path=path, error=str(error))
-        return Answers()
+        return Answers(requests=1)
 
 
 async def _ask_singly(client: ProductQueries, singles: Sequence[tuple[str, str]]) -> Answers:
@@ -96,8 +96,10 @@ async def _ask_one(client: ProductQueries, path: str, task_id: str) -> Answers:
     try:
         report = await client.query_one(path, task_id)
     except KlingError as error:
-        return Answers(unanswered_ids=frozenset({task_id}), errors=(error,))
-    return Answers(unknown_ids=frozenset({task_id})) if report is None else Answers(reports=(report,))
+        return Answers(unanswered_ids=frozenset({task_id}), errors=(error,), requests=1)
+    if report is None:
+        return Answers(unknown_ids=frozenset({task_id}), requests=1)
+    return Answers(reports=(report,), requests=1)
 
 
 def _legacy_paths() -> list[str]:

@@ -11,7 +11,11 @@ from typing import Any
 from kling_daemon.jobs import Generation
 
 LEGACY_PREFIX = "/v1/"
-SOLUTIONS_PREFIX = "/solutions/"
+TASKS = "/tasks"
+"""Where the new API tells of tasks, its own and legacy ones, but for those of the solutions."""
+SOLUTIONS = "/solutions"
+"""Where it tells of those."""
+SOLUTIONS_PREFIX = f"{SOLUTIONS}/"
 """The family of the new generation whose paths name a product and no model."""
 
 
@@ -62,7 +66,7 @@ class Endpoint:
     takes_external_id: bool = True
     """The create takes an id of the caller's own."""
     has_external_id: bool = True
-    """A task can be looked up by that id, so that an ambiguous create can be resolved."""
+    """Kling can be asked for a task by that id; else it is looked for on a list, which cannot prove its absence."""
 
     @property
     def callback_field(self) -> tuple[str, ...]:
@@ -96,7 +100,7 @@ class Endpoint:
             return None
         if self.generation is Generation.LEGACY:
             return f"{self.path}/{{id}}"
-        return "/solutions?task_ids={id}" if self.is_solution else "/tasks?task_ids={id}"
+        return f"{SOLUTIONS if self.is_solution else TASKS}?task_ids={{id}}"
 
 
 def _new(path: str, *models: str) -> Endpoint:
@@ -111,14 +115,12 @@ def _new(path: str, *models: str) -> Endpoint:
 
 
 def _solution(name: str, kind: Kind, slots: Slots | None) -> Endpoint:
-    """Return a solution; that `GET /solutions` could be asked by external ids is not documented."""
     return Endpoint(
         path=SOLUTIONS_PREFIX + name,
         generation=Generation.NEW,
         kind=kind,
         inputs=("contents[]",),
         slots=slots,
-        has_external_id=False,
     )
 
 

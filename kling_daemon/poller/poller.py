@@ -187,6 +187,8 @@ class Poller:
             return None
         self._next_hint_query = self._clock.monotonic() + self._hint_pause
         answers = await self._client.query(hinted)
+        # Where more than one place had to be asked, the next hints wait for as many turns.
+        self._next_hint_query += self._hint_pause * max(answers.requests - 1, 0)
         await self._tracker.record_all([News(report=report, adopt=self._adopt) for report in answers.reports])
         trouble = _first_trouble(answers.errors)
         if trouble is None:

@@ -42,6 +42,8 @@ _NO_SLOT = Backoff(least=timedelta(seconds=1), longest=timedelta(seconds=5))
 """The pauses until a slot is free: on a busy account that takes seconds."""
 _UNSTORED = Backoff(least=timedelta(seconds=1), longest=timedelta(seconds=30))
 """The pauses while the store fails."""
+_LISTED_AFTER = timedelta(seconds=20)
+"""When a task that is looked for on a list should stand there: not finding it may be the end of its job."""
 _SWEEP_AFTER = 100
 """So many settled creates leave bodies behind before the spool is swept while there is more to send."""
 _NO_LOOK_UP = frozenset({ErrorKind.NO_SUCH_RESOURCE, ErrorKind.BAD_REQUEST})
@@ -142,7 +144,7 @@ class Submitter:
             await self._fail(job, FailureReason.UNCONFIRMED, _UNCONFIRMED)
             return
         try:
-            report = await self._client.look_up(submission.path, job.external_id or "") if doubtful else None
+            report = await self._look_up(submission) if doubtful else None
             if report is not None:
                 await self._health.answered()
             else:
@@ -161,6 +163,10 @@ class Submitter:
             await self._postpone(job, SubmissionState.QUEUED, due_at, f"the body cannot be read: {error.strerror}")
         else:
             await self._confirm(job, report)
+
+    async def _look_up(self, submission: Submission) -> Report | None:
+        job = submission.job
+        return await self._client.look_up(submission.path, job.external_id or "", made=job.created_at)
 
     async def _confirm(self, job: Job, report: Report) -> None:
         recorded = await self._record(News(report=report, job_id=job.id))
@@ -183,14 +189,18 @@ class Submitter:
         elif kind.calls_for_look_up and not _can_be_looked_up(submission):
             await self._fail(job, FailureReason.UNCONFIRMED, f"{_UNCONFIRMED}: {said}")
         elif kind.calls_for_look_up:
-            at_once = submission.tries == 1
-            due_at = self._clock.now() if at_once else self._after(submission, _TROUBLED)
-            await self._postpone(job, SubmissionState.AMBIGUOUS, due_at, said)
+            await self._postpone(job, SubmissionState.AMBIGUOUS, self._first_look_up(submission), said)
         elif kind.holds_account:
             await self._postpone(job, SubmissionState.QUEUED, self._clock.now() + _HOLD, said)
         else:
             backoff = _NO_SLOT if kind is ErrorKind.CONCURRENCY else _TROUBLED
             await self._postpone(job, SubmissionState.QUEUED, self._after(submission, backoff), said)
+
+    def _first_look_up(self, submission: Submission) -> datetime:
+        endpoint = endpoint_of(submission.path)
+        if endpoint.is_solution or not endpoint.has_external_id:
+            return self._clock.now() + _LISTED_AFTER
+        return self._clock.now() if submission.tries == 1 else self._after(submission, _TROUBLED)
 
     def _after(self, submission: Submission, backoff: Backoff) -> datetime:
         return self._clock.now() + backoff.pause(submission.tries)
@@ -241,4 +251,4 @@ class Submitter:
 
 
 def _can_be_looked_up(submission: Submission) -> bool:
-    return submission.job.external_id is not None and endpoint_of(submission.path).has_external_id
+    return submission.job.external_id is not None and endpoint_of(submission.path).takes_external_id

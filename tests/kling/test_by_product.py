@@ -143,7 +143,7 @@ async def test_the_list_of_the_fixtures_is_read():
 async def test_a_create_or_look_up_of_the_new_api_is_refused_before_anything_is_sent():
     async with speaking() as (kling, client):
         assert not client.opens_new_generation
-        for call in (client.create(NEW, b"{}"), client.look_up(NEW, "x-1")):
+        for call in (client.create(NEW, b"{}"), client.look_up(NEW, "x-1", made=ManualClock().now())):
             with pytest.raises(KlingError, match="API key") as caught:
                 await call
             assert caught.value.kind is ErrorKind.CREDENTIALS

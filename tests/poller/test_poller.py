@@ -24,6 +24,8 @@ class Kling(ScriptedKling):
     def __init__(self):
         super().__init__(answer=self.serve_tasks)
         self.tasks: dict[str, dict] = {}
+        self.solutions: dict[str, dict] | None = {}
+        """None where this host has no `/solutions`."""
         self.broken: tuple[int, dict] | None = None
         self.refused: set[str] = set()
         """Ids that make Kling refuse the whole request."""
@@ -35,11 +37,26 @@ class Kling(ScriptedKling):
 
     @property
     def batches(self):
-        return [sorted(asked.path.removeprefix("/tasks?task_ids=").split(",")) for asked in self.asked]
+        return self._asked_at("/tasks")
+
+    @property
+    def solution_batches(self):
+        return self._asked_at("/solutions")
+
+    def _asked_at(self, place):
+        begin = f"{place}?task_ids="
+        return [
+            sorted(asked.path.removeprefix(begin).split(",")) for asked in self.asked if asked.path.startswith(begin)
+        ]
 
     async def serve_tasks(self, request):
         if self.broken is not None:
             return web.json_response(self.broken[1], status=self.broken[0])
+        if request.path == "/solutions" and self.solutions is None:
+            return web.json_response(envelope(None, 1203, "no such resource"), status=404)
+        if request.path == "/solutions" and request.path not in self.elsewhere:
+            ids = request.query["task_ids"].split(",")
+            return web.json_response(envelope([self.solutions[id_] for id_ in ids if id_ in self.solutions]))
         if request.path != "/tasks":
             status, answer = self.elsewhere.get(request.path, (400, envelope(None, 1201, "Task not found by id")))
             return web.json_response(answer, status=status)
@@ -296,7 +313,7 @@ async def test_a_job_that_kling_does_not_know_is_asked_for_again_ever_more_slowl
             await poller.step()
             pauses.append(await here.due_in())
             here.clock.advance(pauses[-1])
-        assert len(kling.asked) == 50
+        assert len(kling.batches) == 50
         assert pauses[0] <= timedelta(seconds=15)
         assert 3 * MINUTE <= pauses[-1] <= 5 * MINUTE
         assert (await here.job("t1")).state == "processing"
@@ -369,11 +386,66 @@ async def test_hints_cost_at_most_so_many_queries_a_minute(tmp_path, kling):
         poller = here.poller(hint_queries_per_minute=6.0)
         for _ in range(60):
             pause = await poller.step()
-            assert timedelta(0) <= pause <= timedelta(seconds=10)
+            assert timedelta(0) <= pause <= timedelta(seconds=20)
             here.clock.advance(1)
+        # What `/tasks` does not know is asked for at `/solutions`: two requests, two turns.
         assert len(kling.asked) == 6
-        assert all(len(batch) == 20 for batch in kling.batches)
-        assert await here.store.read.hint_count() == 380
+        assert [len(batch) for batch in kling.batches + kling.solution_batches] == [20] * 6
+        assert await here.store.read.hint_count() == 440
+
+
+async def test_a_hinted_solution_is_found_within_the_hints_budget(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        kling.solutions = {"s1": task("s1", "succeeded")}
+        kling.knows("t1")
+        await here.hinted("s1", "t1")
+        await here.poller().step()
+        assert (kling.batches, kling.solution_batches) == ([["s1", "t1"]], [["s1"]])
+        assert (await here.job("s1")).state == "succeeded"
+        assert await here.store.due.hints(5) == []
+
+
+async def test_a_job_of_a_solution_is_polled_at_the_solutions_and_nowhere_else(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        kling.solutions = {"s1": task("s1", "succeeded")}
+        await here.called_back("s1", endpoint="/solutions/talking_agent")
+        await here.called_back("s2", endpoint="/solutions/talking_agent")
+        here.clock.advance(10 * MINUTE)
+        await here.poller().step()
+        assert (kling.batches, kling.solution_batches) == ([], [["s1", "s2"]])
+        assert (await here.job("s1")).state == "succeeded"
+        assert (await here.job("s2")).state == "processing"
+        assert here.polls == {"answered": 1, "unknown": 1}
+
+
+async def test_a_job_whose_path_nobody_knows_may_be_a_solution(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        kling.solutions = {"s1": task("s1", "succeeded")}
+        await here.called_back("s1")
+        here.clock.advance(10 * MINUTE)
+        await here.poller().step()
+        assert (kling.batches, kling.solution_batches) == ([["s1"]], [["s1"]])
+        assert (await here.job("s1")).state == "succeeded"
+
+
+async def test_a_host_without_solutions_makes_nothing_unanswered(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        kling.solutions = None
+        await here.called_back("t1")
+        here.clock.advance(10 * MINUTE)
+        assert await here.poller().step() > timedelta(0)
+        assert here.polls == {"unknown": 1}
+        assert await here.notices() == []
+
+
+async def test_while_the_solutions_do_not_answer_nothing_follows_from_what_tasks_does_not_know(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        kling.elsewhere["/solutions"] = OUTAGES["maintenance"]
+        await here.called_back("s1")
+        here.clock.advance(10 * MINUTE)
+        await here.poller().step()
+        assert here.polls == {"failed": 1}
+        assert await here.due_in() <= timedelta(0)
 
 
 async def test_a_wall_clock_that_is_set_back_does_not_silence_hints(tmp_path, kling):
@@ -383,7 +455,7 @@ async def test_a_wall_clock_that_is_set_back_does_not_silence_hints(tmp_path, kl
         await poller.step()
         here.clock.set(here.clock.now() - timedelta(days=365))
         await here.hinted("h2")
-        here.clock.advance(10)
+        here.clock.advance(20)
         await poller.step()
         assert kling.batches == [["h1"], ["h2"]]
 

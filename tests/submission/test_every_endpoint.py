@@ -25,6 +25,11 @@ def created(endpoint):
     return envelope({"task_id": "k1", "task_status": "submitted", "created_at": 1722769557708})
 
 
+def listed(endpoint, external_id):
+    """Return an entry of a legacy product's list."""
+    return created(endpoint)["data"] | {"task_info": {"external_task_id": external_id}}
+
+
 @pytest.mark.parametrize(("endpoint", "path"), TO_FOLLOW)
 async def test_a_job_of_every_endpoint_is_created_and_ends_once(tmp_path, endpoint, path):
     kling = ScriptedKling(answer=[(200, created(endpoint))])
@@ -49,21 +54,27 @@ async def test_a_job_of_every_endpoint_is_created_and_ends_once(tmp_path, endpoi
 @pytest.mark.parametrize(("endpoint", "path"), TO_FOLLOW)
 async def test_an_ambiguous_create_is_looked_up_where_kling_offers_that_and_never_sent_twice(tmp_path, endpoint, path):
     async def swallow_creates(request):
-        if request.method == "POST":
+        if request.path == path and request.method == "POST":
             request.transport.abort()
             return web.Response()
+        if request.path == path:
+            return web.json_response(envelope([listed(endpoint, job.external_id)]))
         return web.json_response(created(endpoint))
 
     kling = ScriptedKling(answer=swallow_creates)
     async with kling.serve(), asking(tmp_path, kling.url) as here:
         job = await here.intake().accept(path, {"prompt": "x"})
         await here.send()
+        here.clock.advance(30)
         await here.send()
         after = await here.job(job.id)
-        if endpoint.has_external_id:
-            assert (after.state, after.task_id) == ("submitted", "k1")
+        if endpoint.takes_external_id:
+            assert (after.state, after.task_id, after.endpoint) == ("submitted", "k1", path)
             assert [asked.method for asked in kling.asked] == ["POST", "GET"]
-            assert kling.asked[1].path in (f"{path}/{job.id}", f"/tasks?external_task_ids={job.id}")
+            place = "/solutions" if endpoint.is_solution else "/tasks"
+            look_ups = f"{path}/{job.id}", f"{place}?external_task_ids={job.id}"
+            listing = f"{path}?pageNum=1&pageSize=500"
+            assert kling.asked[1].path in (look_ups if endpoint.has_external_id else [listing])
         else:
             assert (after.state, after.reason) == ("failed", "unconfirmed")
             assert [asked.method for asked in kling.asked] == ["POST"]
