@@ -33,6 +33,8 @@ OPTIONS: tuple[tuple[str, type, str, str], ...] = (
     ("--lose", float, "0", "Share of callbacks that are never sent."),
     ("--duplicate", float, "0", "Share of callbacks that are sent twice."),
     ("--reorder", float, "0", "Share of callbacks that are overtaken by their job's next one."),
+    ("--late", float, "0", "Share of callbacks that are late."),
+    ("--late-by", str, "1m-10m", "How much later than the others these are sent."),
     ("--forge", float, "0", "Share of callbacks before which an attacker posts one of his own."),
     ("--retries", int, "0", "How often a callback without a 2xx is sent again."),
     ("--retry-after", str, "1s", "The pause before that; it doubles each time."),
@@ -40,10 +42,15 @@ OPTIONS: tuple[tuple[str, type, str, str], ...] = (
     ("--fail", int, "0", "This many jobs fail, one of each four until then."),
     ("--fail-moderation", float, "0", "Share of the others that content rules refuse."),
     ("--fail-input", float, "0", "Share of the others whose input cannot be fetched."),
+    ("--fail-other", float, "0", "Share of the others that fail for a reason that is not told."),
+    ("--unknown-status", float, "0", "Share of jobs told under a status word that nobody knows while processed."),
     ("--http-errors", float, "0", "Share of requests answered with 5xx, 1302, HTML, silence or nothing."),
     ("--ambiguous-creates", float, "0", "Share of creates that are performed and yet answered so."),
     ("--hang", str, "10s", "How long silence lasts before the connection is cut."),
-    ("--outage/--no-outage", bool, "no-outage", "Answer every create and query with 503/5001."),
+    ("--outage/--no-outage", bool, "no-outage", "Perform nothing, and answer as the next two say."),
+    ("--outage-answer", str, "maintenance", "What an outage answers: server_error, …, html, silence or refused."),
+    ("--outage-of", str, "all", "Which requests it meets: all, reads or creates."),
+    ("--clock-offset", str, "0s", "How far Kling's clock is ahead, such as 10m; behind: -10m."),
     ("--refuse-creates", int, "0", "Service code with which every create is refused, such as 1102; 0: none."),
     ("--file-size", int, "0", "Pad result files to this many bytes."),
     ("--file-lifetime", str, "30d", "How long result files can be fetched."),
@@ -59,6 +66,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:8799", show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
+@click.option(
+    "--control", metavar="HOST:PORT", help="Serve /simulator/ there as well; it stays when connections are refused."
+)
 @click.option("--seed", type=int, help="Same seed, same choices.  [default: another one each time]")
 @click.option(
     "--api-key-file",
@@ -93,6 +103,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 def simulate(
     *,
     listen: str,
+    control: str | None,
     seed: int | None,
     api_key_file: Path | None,
     access_key_file: Path | None,
@@ -107,7 +118,8 @@ def simulate(
     Durations are written 250ms, 5s, 2m; ranges of them 500ms-2s; shares as numbers from 0 to 1. What it did is shown at
     /simulator/stats and /simulator/tasks, and rates can be changed by POST to /simulator/settings.
     """
-    host, port = _address(listen)
+    host, port = _address(listen, "--listen")
+    control_address = None if control is None else _address(control, "--control")
     lines = _text(secret_file).split() if secret_file else []
     api_key = _key(api_key_file, API_KEY_VARIABLE)
     settings = _settings(
@@ -129,15 +141,16 @@ def simulate(
         click.echo(f"Numbers: {url}/simulator/stats   Jobs: {url}/simulator/tasks   Stop: Ctrl-C")
 
     try:
-        asyncio.run(_serve(settings, host, port, announce))
+        asyncio.run(_serve(settings, host, port, control_address, announce))
     except OSError as error:
-        raise click.ClickException(f"cannot listen at {listen}: {error.strerror or error}") from None
+        places = listen if control is None else f"{listen} and {control}"
+        raise click.ClickException(f"cannot listen at {places}: {error.strerror or error}") from None
 
 
-def _address(listen: str) -> tuple[str, int]:
+def _address(listen: str, option: str) -> tuple[str, int]:
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdecimal():
-        raise click.BadParameter(f"{listen!r} is not HOST:PORT", param_hint="--listen")
+        raise click.BadParameter(f"{listen!r} is not HOST:PORT", param_hint=option)
     return host.strip("[]"), int(port)
 
 
@@ -163,14 +176,20 @@ def _settings(options: dict[str, Any], *, secret_texts: tuple[str, ...], **own: 
         raise click.UsageError(str(error)) from None
 
 
-async def _serve(settings: "SimulatorSettings", host: str, port: int, announce: Callable[[str], None]) -> None:
+async def _serve(
+    settings: "SimulatorSettings",
+    host: str,
+    port: int,
+    control: tuple[str, int] | None,
+    announce: Callable[[str], None],
+) -> None:
     from kling_daemon.simulator import Simulator
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Simulator(settings).serve(host, port) as url:
+    async with Simulator(settings).serve(host, port, control=control) as url:
         announce(url)
         sys.stdout.flush()
         await stop.wait()

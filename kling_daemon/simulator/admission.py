@@ -15,9 +15,7 @@ _JWT_DOTS = 2
 
 
 def admit(request: web.Request, settings: SimulatorSettings, now: datetime) -> None:
-    """Let a request with the right key or token pass; RefusalError 1000 to 1004 otherwise, 5001 during an outage."""
-    if settings.outage:
-        raise RefusalError(5001)
+    """Let a request with the right key or token pass; RefusalError 1000 to 1004 otherwise."""
     header = request.headers.get("Authorization", "").strip()
     if not header:
         raise RefusalError(1001)

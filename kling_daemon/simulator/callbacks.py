@@ -59,6 +59,10 @@ class Announcer:
         fate = fate_of(settings, job)
         moment = max(self._timeline.now() + fate.delay.total_seconds(), self._latest.get(job.id, 0.0))
         self._latest[job.id] = moment
+        if fate.late_by:
+            # Not among the latest: what comes after it shall overtake it.
+            moment += fate.late_by.total_seconds()
+            self._statistics.callbacks["late"] += 1
         if fate.forgery is not None:
             self._plan(moment, Callback(job=job, url=url, body=b"", webhook_id="", forgery=fate.forgery))
         callback = Callback(job=job, url=url, body=json.dumps(called_back(job)).encode(), webhook_id=fate.webhook_id)

@@ -6,11 +6,23 @@ from datetime import timedelta
 from typing import Any
 
 from kling_daemon.durations import format_duration, parse_duration
-from kling_daemon.simulator.settings import COUNTS, DURATIONS, RATES, SPANS, SWITCHES, SimulatorSettings
+from kling_daemon.simulator.settings import (
+    CHOICES,
+    COUNTS,
+    DURATIONS,
+    OFFSETS,
+    RATES,
+    SPANS,
+    SWITCHES,
+    SimulatorSettings,
+)
 from kling_daemon.simulator.spans import Span
 from kling_daemon.spelling import did_you_mean
 
-_NAMES = (*SPANS, "speed", *RATES, *COUNTS, *DURATIONS, *SWITCHES)
+NAMES = (*SPANS, "speed", *RATES, *COUNTS, *DURATIONS, *OFFSETS, *SWITCHES, *CHOICES)
+"""Every setting that can be changed while the simulator runs."""
+
+_EXAMPLES = {**dict.fromkeys(SPANS, "20ms-50ms"), **dict.fromkeys(DURATIONS, "5s"), **dict.fromkeys(OFFSETS, "-5m")}
 
 
 class ChangeError(Exception):
@@ -24,7 +36,7 @@ def changed(settings: SimulatorSettings, changes: Any) -> SimulatorSettings:
     values, mistakes = {}, []
     for name, value in changes.items():
         try:
-            values[name] = _read(name, value)
+            values[name] = read_setting(name, value)
         except ValueError as error:
             mistakes.append(f"{name}: {error}")
     if mistakes:
@@ -37,27 +49,44 @@ def changed(settings: SimulatorSettings, changes: Any) -> SimulatorSettings:
 
 def shown(settings: SimulatorSettings) -> dict[str, Any]:
     """Return every setting that can be changed, in the form in which `changed` takes it."""
-    return {name: _write(getattr(settings, name)) for name in _NAMES}
+    return {name: _write(getattr(settings, name)) for name in NAMES}
 
 
-def _read(name: str, value: Any) -> Any:
-    """Return a setting's value; ValueError says what it should have been."""
-    if name in SPANS or name in DURATIONS:
+def read_setting(name: str, value: Any) -> Any:
+    """Return a setting's value from how it is written in JSON, TOML or an option; ValueError says what was expected.
+
+    Whether it is within its range, SimulatorSettings says.
+    """
+    if name in _EXAMPLES:
         if not isinstance(value, str):
-            raise ValueError('expected text such as "20ms-50ms"' if name in SPANS else 'expected text such as "5s"')
-        return Span.parse(value) if name in SPANS else parse_duration(value)
+            raise ValueError(f'expected text such as "{_EXAMPLES[name]}"')
+        return _read_time(name, value)
+    if name in CHOICES:
+        words = [str(word) for word in CHOICES[name]]
+        if value not in words:
+            raise ValueError(f"expected one of {', '.join(words)}")
+        return CHOICES[name](value)
     if name in SWITCHES:
         if not isinstance(value, bool):
             raise ValueError("expected true or false")
         return value
-    if name not in _NAMES:
-        raise ValueError(f"no such setting{did_you_mean(name, _NAMES)}")
+    if name not in NAMES:
+        raise ValueError(f"no such setting{did_you_mean(name, NAMES)}")
     if type(value) is int or (type(value) is float and name not in COUNTS):
         return value
     raise ValueError("expected a whole number" if name in COUNTS else "expected a number")
 
 
+def _read_time(name: str, text: str) -> Span | timedelta:
+    if name in SPANS:
+        return Span.parse(text)
+    if name in OFFSETS and text.strip().startswith(("+", "-")):
+        duration = parse_duration(text.strip()[1:])
+        return -duration if text.strip().startswith("-") else duration
+    return parse_duration(text)
+
+
 def _write(value: Any) -> Any:
     if isinstance(value, timedelta):
-        return format_duration(value)
+        return f"{'-' if value < timedelta(0) else ''}{format_duration(abs(value))}"
     return str(value) if isinstance(value, Span) else value

@@ -11,15 +11,22 @@ from kling_daemon.simulator.changes import ChangeError, changed, shown
 from kling_daemon.simulator.contents import content
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.results import file_names, file_url
+from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
+
+_UNREACHABLE = (
+    "outage_answer: refused connections would refuse the request that ends them too; "
+    "give the control API an address of its own (--control)"
+)
 
 
 class ControlApi:
     """The handlers below `/simulator/`. They ask for no key: the simulator guards nothing of value."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Show and change one engine."""
+    def __init__(self, engine: Engine, *, stays_reachable: bool = False) -> None:
+        """Show and change one engine; stays_reachable: also while the engine refuses connections."""
         self._engine = engine
+        self._stays_reachable = stays_reachable
 
     def routes(self) -> list[web.RouteDef]:
         """Return a route for each path and method."""
@@ -46,12 +53,17 @@ class ControlApi:
     async def _change(self, request: web.Request) -> web.Response:
         try:
             changes = json.loads(await request.read())
-            self._engine.settings = changed(self._engine.settings, changes)
+            self._apply(changed(self._engine.settings, changes))
         except ChangeError as error:
             return web.json_response({"error": str(error)}, status=400)
         except (ValueError, RecursionError):
             return web.json_response({"error": "the body is no JSON"}, status=400)
         return web.json_response(shown(self._engine.settings))
+
+    def _apply(self, settings: SimulatorSettings) -> None:
+        if settings.refuses_connections and not self._stays_reachable:
+            raise ChangeError(_UNREACHABLE)
+        self._engine.settings = settings
 
 
 def stats(engine: Engine) -> dict[str, Any]:

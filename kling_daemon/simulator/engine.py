@@ -1,5 +1,7 @@
 """The simulated Kling without its HTTP: takes orders in, and lets each pass through its states in time."""
 
+import asyncio
+
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import JobState
 from kling_daemon.simulator.accounts import Account
@@ -7,6 +9,7 @@ from kling_daemon.simulator.callbacks import Announcer
 from kling_daemon.simulator.courier import Courier
 from kling_daemon.simulator.pending import Pending
 from kling_daemon.simulator.settings import SimulatorSettings
+from kling_daemon.simulator.shifted_clock import ShiftedClock
 from kling_daemon.simulator.simulated_jobs import Order, SimulatedJob
 from kling_daemon.simulator.statistics import Statistics
 from kling_daemon.simulator.timeline import Timeline
@@ -17,16 +20,19 @@ class Engine:
 
     def __init__(self, settings: SimulatorSettings, clock: Clock) -> None:
         """Start without a job."""
-        self.clock = clock
+        self.clock = ShiftedClock(clock)
+        """Kling's own clock, by which everything goes that Kling tells or judges."""
         self.statistics = Statistics()
-        self.account = Account(clock)
+        self.account = Account(self.clock)
         self.pending = Pending()
         self.timeline = Timeline(clock, self.pending)
         self.courier = Courier(
-            settings, clock=clock, timeline=self.timeline, pending=self.pending, statistics=self.statistics
+            settings, clock=self.clock, timeline=self.timeline, pending=self.pending, statistics=self.statistics
         )
         self._announcer = Announcer(self.timeline, self.courier, self.statistics)
-        self._settings = settings
+        self.changed = asyncio.Event()
+        """Set with every change of the settings; who waits for it clears it."""
+        self.settings = settings
 
     @property
     def settings(self) -> SimulatorSettings:
@@ -36,6 +42,8 @@ class Engine:
     @settings.setter
     def settings(self, settings: SimulatorSettings) -> None:
         self._settings = self.courier.settings = settings
+        self.clock.offset = settings.clock_offset
+        self.changed.set()
 
     def create(self, order: Order) -> SimulatedJob:
         """Take an order in and plan its life. RefusalError when the account cannot take it: then nothing exists."""

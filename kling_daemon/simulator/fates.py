@@ -13,9 +13,11 @@ _ID_DIGITS = 10**10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fate:
-    """How one callback travels. At most one of `lost`, `duplicated` and `reordered` is true."""
+    """How one callback travels. At most one of `lost`, `duplicated`, `reordered` and `late_by` holds."""
 
     delay: timedelta
+    late_by: timedelta
+    """How much later than that it is sent, past its job's next ones; nothing for one that is not late."""
     webhook_id: str
     lost: bool
     duplicated: bool
@@ -33,12 +35,15 @@ def fate_of(settings: SimulatorSettings, job: SimulatedJob) -> Fate:
     roll, forged = dice.random(), dice.random() < settings.forge
     first_id, second_id = (str(_ID_DIGITS + dice.randrange(_ID_DIGITS)) for _ in range(2))
     lose, duplicate = settings.lose, settings.lose + settings.duplicate
+    reorder = duplicate + settings.reorder
+    late = reorder <= roll < reorder + settings.late
     return Fate(
         delay=settings.delay.choose(dice),
+        late_by=settings.late_by.choose(chance(settings.seed, "late", job.number, job.state)) if late else timedelta(0),
         webhook_id=first_id,
         lost=roll < lose,
         duplicated=lose <= roll < duplicate,
         duplicate_id=dice.choice((first_id, second_id)),
-        reordered=duplicate <= roll < duplicate + settings.reorder and not job.state.is_terminal,
+        reordered=duplicate <= roll < reorder and not job.state.is_terminal,
         forgery=dice.choice(tuple(Forgery)) if forged else None,
     )

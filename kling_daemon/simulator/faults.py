@@ -7,6 +7,7 @@ from enum import StrEnum
 from aiohttp import web
 
 from kling_daemon.simulator.chance import chance
+from kling_daemon.simulator.outages import OutageAnswer
 from kling_daemon.simulator.refusals import RefusalError
 from kling_daemon.simulator.settings import SimulatorSettings
 
@@ -37,6 +38,10 @@ _CODES = {Fault.SERVER_ERROR: 5000, Fault.MAINTENANCE: 5001, Fault.TIMEOUT: 5002
 
 def fault_before(settings: SimulatorSettings, kind: str, number: int) -> Fault | None:
     """Decide whether the number-th request of a kind is not performed, and how it is answered then."""
+    if settings.outage and settings.outage_of.meets(creates=kind == "create"):
+        # A connection that slipped in before the door was shut.
+        refused = settings.outage_answer is OutageAnswer.REFUSED
+        return Fault.DROPPED if refused else Fault(settings.outage_answer)
     dice = chance(settings.seed, "fault", kind, number)
     return dice.choice(tuple(Fault)) if dice.random() < settings.http_errors else None
 

@@ -1,7 +1,6 @@
 """The part of the simulator that answers as Kling does: creates and queries of both generations."""
 
 from collections.abc import Awaitable, Callable
-from email.utils import format_datetime
 from typing import Any
 
 from aiohttp import web
@@ -98,8 +97,6 @@ class KlingApi:
             answer = web.json_response(success(await perform(request)))
         except RefusalError as error:
             answer = refused(self._engine, error)
-        # The clock by which tokens are judged, so that a client can set its own by it.
-        answer.headers["Date"] = format_datetime(self._engine.clock.now(), usegmt=True)
         return answer
 
 

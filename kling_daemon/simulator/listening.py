@@ -2,41 +2,65 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from email.utils import format_datetime
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from kling_daemon.simulator.engine import Engine
+from kling_daemon.simulator.gate import Gate
 from kling_daemon.simulator.kling_api import refused
 from kling_daemon.simulator.refusals import RefusalError
 
 MAX_BODY = 64 * 1024 * 1024
 """Creates may carry pictures as base64."""
 
+CONTROL_PREFIX = "/simulator/"
+
 _GRACE = 0.01
 """Seconds for open requests at the end, since some hang on purpose. Not 0, which aiohttp takes for "without limit"."""
 
 
-@asynccontextmanager
-async def listening(engine: Engine, routes: Sequence[web.RouteDef], host: str, port: int) -> AsyncIterator[str]:
-    """Serve the routes until the context is left; yield the URL, without a slash at its end."""
+def kling_application(engine: Engine, routes: Sequence[web.RouteDef]) -> web.Application:
+    """Return the application that answers as Kling; its `Date` is that of Kling's clock, which may be off."""
 
     @web.middleware
     async def off_route(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.match_info.http_exception is None or request.path.startswith("/simulator/"):
+        if request.match_info.http_exception is None or request.path.startswith(CONTROL_PREFIX):
             return await handler(request)
         engine.statistics.requests["unknown"] += 1
         wrong_method = request.match_info.http_exception.status == web.HTTPMethodNotAllowed.status_code
         return refused(engine, RefusalError(1202 if wrong_method else 1203))
 
+    async def date(_request: web.Request, answer: web.StreamResponse) -> None:
+        # The clock by which tokens are judged, so that a client can set its own by it.
+        answer.headers["Date"] = format_datetime(engine.clock.now(), usegmt=True)
+
     application = web.Application(middlewares=[off_route], client_max_size=MAX_BODY)
     application.add_routes(routes)
+    application.on_response_prepare.append(date)
+    return application
+
+
+def control_application(routes: Sequence[web.RouteDef]) -> web.Application:
+    """Return the application that answers the control API and nothing else."""
+    application = web.Application()
+    application.add_routes(routes)
+    return application
+
+
+@asynccontextmanager
+async def listening(application: web.Application, host: str, port: int) -> AsyncIterator[tuple[str, Gate]]:
+    """Serve an application until the context is left; yield the URL, without a slash at its end, and the door.
+
+    OSError when it cannot listen.
+    """
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE)
     await runner.setup()
+    gate = Gate(runner)
     try:
-        await web.TCPSite(runner, host, port).start()
-        bound = runner.addresses[0]
-        address = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield f"http://{address}:{bound[1]}"
+        address, bound_port = await gate.bind(host, port)
+        yield f"http://{f'[{address}]' if ':' in address else address}:{bound_port}", gate
     finally:
+        gate.give_up()
         await runner.cleanup()

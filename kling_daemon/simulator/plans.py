@@ -18,10 +18,20 @@ class Failure(StrEnum):
     """Kling's content rules refused the input or the result."""
     INPUT = "Something went wrong when we tried to get the contents of the file."
     """Kling could not fetch what the job refers to."""
+    OTHER = "Something went wrong. Please try again later."
+    """Kling does not tell why."""
 
 
-WISHES = {"[simulate: moderation]": Failure.MODERATION, "[simulate: input]": Failure.INPUT}
+WISHES = {
+    "[simulate: moderation]": Failure.MODERATION,
+    "[simulate: input]": Failure.INPUT,
+    "[simulate: other]": Failure.OTHER,
+}
 """What a prompt may contain so that its job fails for sure, whatever the rates."""
+
+
+STRANGE_WORDS = ("reviewing", "in_queue", "preparing")
+"""Status words that Kling might use one day, and that no client knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +44,8 @@ class Plan:
     """How long it is then processed, likewise."""
     failure: Failure | None
     """How it fails; None when it succeeds."""
+    strange_word: str | None = None
+    """The status word under which it is told while it is processed; None for the usual one."""
 
 
 def plan(settings: SimulatorSettings, number: int, prompt: str) -> Plan:
@@ -43,6 +55,7 @@ def plan(settings: SimulatorSettings, number: int, prompt: str) -> Plan:
         submitted=settings.submitted.choose(dice) / settings.speed,
         processing=settings.processing.choose(dice) / settings.speed,
         failure=_wished(prompt) or _counted(settings, number) or _diced(settings, dice.random()),
+        strange_word=_strange_word(settings, number),
     )
 
 
@@ -60,4 +73,11 @@ def _counted(settings: SimulatorSettings, number: int) -> Failure | None:
 def _diced(settings: SimulatorSettings, roll: float) -> Failure | None:
     if roll < settings.fail_moderation:
         return Failure.MODERATION
-    return Failure.INPUT if roll < settings.fail_moderation + settings.fail_input else None
+    if roll < settings.fail_moderation + settings.fail_input:
+        return Failure.INPUT
+    return Failure.OTHER if roll < settings.fail_moderation + settings.fail_input + settings.fail_other else None
+
+
+def _strange_word(settings: SimulatorSettings, number: int) -> str | None:
+    dice = chance(settings.seed, "word", number)
+    return dice.choice(STRANGE_WORDS) if dice.random() < settings.unknown_status else None

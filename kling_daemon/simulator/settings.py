@@ -4,19 +4,23 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from kling_daemon.durations import LONGEST
 from kling_daemon.kling.tokens import KeyPair
+from kling_daemon.simulator.outages import OutageAnswer, OutageScope
 from kling_daemon.simulator.refusals import SERVICE_ERRORS
 from kling_daemon.simulator.spans import Span
 from kling_daemon.standard_webhooks import Secret
 
 MAX_FILE_SIZE = 64 * 1024 * 1024
+FURTHEST_CLOCK = timedelta(days=366)
 SLOWEST = 0.001
 """The least speed: a hundred years that passed more slowly would be past the end of the calendar's arithmetic."""
 
 _SUBMITTED = Span(shortest=timedelta(seconds=1), longest=timedelta(seconds=3))
 _PROCESSING = Span(shortest=timedelta(seconds=20), longest=timedelta(seconds=60))
+_LATE_BY = Span(shortest=timedelta(minutes=1), longest=timedelta(minutes=10))
 _NOTHING = Span.exactly(timedelta(0))
 
 
@@ -58,6 +62,10 @@ class SimulatorSettings:
     """Share of callbacks that are sent twice, half of them with the same `webhook-id`."""
     reorder: float = 0.0
     """Share of `submitted` and `processing` callbacks that are held back until the job's next one was sent."""
+    late: float = 0.0
+    """Share of callbacks that are late, and so may be overtaken by their job's next ones."""
+    late_by: Span = _LATE_BY
+    """How much later than the others these are sent."""
     forge: float = 0.0
     """Share of callbacks before which an attacker posts a success of his own."""
     retries: int = 0
@@ -73,6 +81,10 @@ class SimulatorSettings:
     """Share of the other jobs that fail because Kling's content rules refuse them."""
     fail_input: float = 0.0
     """Share of the other jobs that fail because Kling cannot fetch their input."""
+    fail_other: float = 0.0
+    """Share of the other jobs that fail for a reason that Kling does not tell."""
+    unknown_status: float = 0.0
+    """Share of jobs that are told under a status word that nobody knows while they are processed."""
 
     http_errors: float = 0.0
     """Share of creates and queries that are not performed but answered with 5xx, 1302, HTML, silence or nothing."""
@@ -81,7 +93,13 @@ class SimulatorSettings:
     hang: timedelta = timedelta(seconds=10)
     """How long a request that is answered with silence is kept before its connection is cut."""
     outage: bool = False
-    """Every create and query is answered 503/5001. Jobs go on, and so do callbacks and downloads."""
+    """Creates and queries are not performed but answered as the next two say. Jobs and their callbacks go on."""
+    outage_answer: OutageAnswer = OutageAnswer.MAINTENANCE
+    """What is answered during an outage."""
+    outage_of: OutageScope = OutageScope.ALL
+    """Which requests an outage meets."""
+    clock_offset: timedelta = timedelta(0)
+    """How far Kling's clock is ahead of ours: `Date`, tokens, signatures, jobs. At most 366 days either way."""
     refuse_creates: int = 0
     """Service code with which every create is refused, such as 1102 for an empty balance; 0 refuses none."""
 
@@ -95,28 +113,44 @@ class SimulatorSettings:
         if mistakes:
             raise ValueError("; ".join(mistakes))
 
+    @property
+    def refuses_connections(self) -> bool:
+        """True when nobody is to be let in at all."""
+        return self.outage and self.outage_answer is OutageAnswer.REFUSED
+
+
+def mistake_of(name: str, value: Any) -> str | None:
+    """Return what is wrong with a setting's value by itself; None when it is within its range."""
+    if name in RATES and not 0 <= value <= 1:
+        return f"a share between 0 and 1, not {value}"
+    if name in COUNTS and value < 0:
+        return f"not less than 0, unlike {value}"
+    if name in DURATIONS and not timedelta(0) <= value <= LONGEST:
+        return f"from nothing to a hundred years, not {value}"
+    if name in OFFSETS and abs(value) > FURTHEST_CLOCK:
+        return f"at most {FURTHEST_CLOCK.days} days either way, not {value}"
+    if name == "speed" and not SLOWEST <= value < math.inf:
+        return f"at least {SLOWEST}, not {value}"
+    if name == "file_size" and value > MAX_FILE_SIZE:
+        return f"at most {MAX_FILE_SIZE}, not {value}"
+    if name == "refuse_creates" and value and value not in SERVICE_ERRORS:
+        return f"0 or one of {', '.join(map(str, SERVICE_ERRORS))}, not {value}"
+    return None
+
 
 def _out_of_range(settings: SimulatorSettings) -> Iterator[str]:
-    for name in RATES:
-        if not 0 <= getattr(settings, name) <= 1:
-            yield f"{name}: a share between 0 and 1, not {getattr(settings, name)}"
-    for name in COUNTS:
-        if getattr(settings, name) < 0:
-            yield f"{name}: not less than 0, unlike {getattr(settings, name)}"
-    for name in DURATIONS:
-        if not timedelta(0) <= getattr(settings, name) <= LONGEST:
-            yield f"{name}: from nothing to a hundred years, not {getattr(settings, name)}"
-    if not SLOWEST <= settings.speed < math.inf:
-        yield f"speed: at least {SLOWEST}, not {settings.speed}"
-    if settings.file_size > MAX_FILE_SIZE:
-        yield f"file_size: at most {MAX_FILE_SIZE}, not {settings.file_size}"
+    for name in (*RATES, *COUNTS, *DURATIONS, *OFFSETS, "speed"):
+        if mistake := mistake_of(name, getattr(settings, name)):
+            yield f"{name}: {mistake}"
 
 
 def _contradictory(settings: SimulatorSettings) -> Iterator[str]:
-    if settings.lose + settings.duplicate + settings.reorder > 1:
-        yield "lose, duplicate and reorder share the callbacks among them: together at most 1"
-    if settings.fail_moderation + settings.fail_input > 1:
-        yield "fail_moderation and fail_input share the jobs among them: together at most 1"
+    if settings.lose + settings.duplicate + settings.reorder + settings.late > 1:
+        yield "lose, duplicate, reorder and late share the callbacks among them: together at most 1"
+    if settings.fail_moderation + settings.fail_input + settings.fail_other > 1:
+        yield "fail_moderation, fail_input and fail_other share the jobs among them: together at most 1"
+    if settings.outage_answer is OutageAnswer.REFUSED and settings.outage_of is not OutageScope.ALL:
+        yield "outage_of: connections can be refused to all requests only"
     if not settings.api_key:
         yield "api_key: not empty"
     if settings.access_key or settings.secret_key:
@@ -124,21 +158,24 @@ def _contradictory(settings: SimulatorSettings) -> Iterator[str]:
             KeyPair(access_key=settings.access_key, secret_key=settings.secret_key)
         except ValueError as error:
             yield f"access_key and secret_key: both or none, and {error}"
-    if settings.refuse_creates and settings.refuse_creates not in SERVICE_ERRORS:
-        yield f"refuse_creates: 0 or one of {', '.join(map(str, SERVICE_ERRORS))}, not {settings.refuse_creates}"
 
 
 RATES = (
     "lose",
     "duplicate",
     "reorder",
+    "late",
     "forge",
     "fail_moderation",
     "fail_input",
+    "fail_other",
+    "unknown_status",
     "http_errors",
     "ambiguous_creates",
 )
 COUNTS = ("video_slots", "image_slots", "retries", "fail", "refuse_creates", "file_size")
 DURATIONS = ("retry_after", "callback_timeout", "hang", "file_lifetime")
-SPANS = ("submitted", "processing", "delay")
+OFFSETS = ("clock_offset",)
+SPANS = ("submitted", "processing", "delay", "late_by")
 SWITCHES = ("sign_legacy", "submitted_callbacks", "outage")
+CHOICES = {"outage_answer": OutageAnswer, "outage_of": OutageScope}

@@ -64,6 +64,13 @@ class SimulatedJob:
     file_lifetime: timedelta
 
     @property
+    def word(self) -> str:
+        """The status word under which it is told in the new dialect; the legacy one differs for a success."""
+        if self.plan.strange_word is not None and self.state is JobState.PROCESSING:
+            return self.plan.strange_word
+        return str(self.state)
+
+    @property
     def message(self) -> str:
         """Kling's words about its state; empty unless it failed."""
         return self.plan.failure or "" if self.state is JobState.FAILED else ""

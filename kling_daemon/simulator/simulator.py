@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import aiohttp
@@ -15,7 +15,7 @@ from kling_daemon.simulator.courier import ROUNDS
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.file_server import FileServer
 from kling_daemon.simulator.kling_api import KlingApi
-from kling_daemon.simulator.listening import listening
+from kling_daemon.simulator.listening import control_application, kling_application, listening
 from kling_daemon.simulator.settings import SimulatorSettings
 
 
@@ -52,20 +52,29 @@ class Simulator:
         await self._engine.pending.none()
 
     @asynccontextmanager
-    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    async def serve(
+        self, host: str = "127.0.0.1", port: int = 0, *, control: tuple[str, int] | None = None
+    ) -> AsyncIterator[str]:
         """Listen and let jobs live until the context is left; yield the URL, without a slash at its end.
 
+        control: an address at which the control API is served as well, so that it is there while connections are
+        refused.
         Port 0 takes a free one. Leaving cuts every connection at once. OSError when it cannot listen. May be entered
         again after it was left: jobs are still known, and what became due meanwhile happens at once.
         """
-        routes = (*KlingApi(self._engine).routes(), *FileServer(self._engine).routes())
+        own = ControlApi(self._engine, stays_reachable=control is not None).routes()
+        kling = (*KlingApi(self._engine).routes(), *FileServer(self._engine).routes(), *own)
         failure: Exception | None = None
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-            listening(self._engine, (*routes, *ControlApi(self._engine).routes()), host, port) as url,
+            listening(control_application(own), *control) if control else nullcontext(),
+            listening(kling_application(self._engine, kling), host, port) as (url, gate),
             asyncio.TaskGroup() as group,
         ):
-            tasks = [group.create_task(self._engine.timeline.run(), name="simulator timeline")]
+            tasks = [
+                group.create_task(self._engine.timeline.run(), name="simulator timeline"),
+                group.create_task(gate.follow(self._engine), name="simulator gate"),
+            ]
             for number in range(ROUNDS):
                 round_ = self._engine.courier.run(number, session)
                 tasks.append(group.create_task(round_, name=f"simulator callbacks {number}"))

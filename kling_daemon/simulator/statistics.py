@@ -35,7 +35,7 @@ class Statistics:
     states: Counter[str] = field(default_factory=Counter)
     """How many jobs have reached each state."""
     callbacks: Counter[str] = field(default_factory=Counter)
-    """`due`, and of these `lost`, `duplicated`, `reordered`; `sent` are true POSTs, `forged` false ones,
+    """`due`, and of these `lost`, `duplicated`, `reordered`, `late`; `sent` are true POSTs, `forged` false ones,
     `retried` those of the true ones that were sent again for want of a 2xx."""
     forgeries: Counter[str] = field(default_factory=Counter)
     """Forged callbacks that were sent, by kind."""

@@ -69,7 +69,7 @@ def called_back(job: SimulatedJob) -> dict[str, Any]:
 def _new_head(job: SimulatedJob) -> dict[str, Any]:
     head: dict[str, Any] = {
         "id": job.id,
-        "status": str(job.state),
+        "status": job.word,
         "message": job.message,
         "create_time": to_millis(job.created_at),
         "update_time": to_millis(job.updated_at),
@@ -99,7 +99,7 @@ def _bill(job: SimulatedJob) -> dict[str, str]:
 def _legacy(job: SimulatedJob) -> dict[str, Any]:
     return {
         "task_id": job.id,
-        "task_status": _SUCCESS if job.state is JobState.SUCCEEDED else str(job.state),
+        "task_status": _SUCCESS if job.state is JobState.SUCCEEDED else job.word,
         "task_status_msg": job.message,
         "task_info": _task_info(job),
         "task_result": _task_result(job),

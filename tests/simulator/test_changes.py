@@ -31,6 +31,7 @@ def test_what_cannot_be_changed_is_refused(name):
 
 def test_every_mistake_is_named_with_what_was_expected():
     wrong = {"losse": 1, "delay": 5, "outage": "yes", "fail": 1.5, "lose": None, "hang": "5"}
+    wrong |= {"outage_of": "some", "outage_answer": 5, "clock_offset": "--5m"}
     with pytest.raises(ChangeError) as error:
         changed(SETTINGS, wrong)
     assert all(f"{name}: " in str(error.value) for name in wrong)

@@ -3,7 +3,17 @@ from datetime import timedelta
 
 import pytest
 
-from kling_daemon.simulator.settings import COUNTS, DURATIONS, RATES, SPANS, SWITCHES, SimulatorSettings
+from kling_daemon.simulator.outages import OutageAnswer, OutageScope
+from kling_daemon.simulator.settings import (
+    CHOICES,
+    COUNTS,
+    DURATIONS,
+    OFFSETS,
+    RATES,
+    SPANS,
+    SWITCHES,
+    SimulatorSettings,
+)
 from kling_daemon.standard_webhooks import Secret
 
 
@@ -24,6 +34,11 @@ from kling_daemon.standard_webhooks import Secret
         ({"refuse_creates": 77}, "refuse_creates"),
         ({"file_size": 2**40}, "file_size"),
         ({"lose": 0.6, "duplicate": 0.6}, "duplicate"),
+        ({"lose": 0.6, "late": 0.6}, "late"),
+        ({"clock_offset": timedelta(days=400)}, "clock_offset"),
+        ({"clock_offset": timedelta(days=-400)}, "clock_offset"),
+        ({"outage_answer": OutageAnswer.REFUSED, "outage_of": OutageScope.READS}, "outage_of"),
+        ({"fail_moderation": 0.6, "fail_other": 0.6}, "fail_other"),
         ({"fail_moderation": 0.6, "fail_input": 0.6}, "fail_input"),
     ],
 )
@@ -44,6 +59,8 @@ def test_every_setting_is_of_a_known_sort():
         *DURATIONS,
         *SPANS,
         *SWITCHES,
+        *OFFSETS,
+        *CHOICES,
         "speed",
         "seed",
         "api_key",
