@@ -46,6 +46,11 @@ def adopted_job_id(account: str, task_id: str) -> str:
     return derived_id(f"job:{account}:{task_id}")
 
 
+def keyed_job_id(key: str) -> str:
+    """Return the id of the job that is made under an idempotency key: the same again, also from a restored backup."""
+    return derived_id(f"order:{key}")
+
+
 def is_job_id(text: str) -> bool:
     """True when the text has the form of a job's id."""
     return _ID.fullmatch(text) is not None

@@ -8,6 +8,7 @@ from kling_daemon.api.events import EventRoutes
 from kling_daemon.api.guard import require_token
 from kling_daemon.api.handlers import HandlerRoutes
 from kling_daemon.api.jobs import JobRoutes
+from kling_daemon.api.orders import OrderRoutes
 from kling_daemon.api.probes import ProbeRoutes
 from kling_daemon.api.problems import answer_with_problems
 from kling_daemon.api.services import ApiServices
@@ -28,6 +29,7 @@ def build_api(services: ApiServices) -> web.Application:
     )
     application.add_routes(
         [
+            *OrderRoutes(services).routes(),
             *JobRoutes(services, waiting).routes(),
             *TimelineRoutes(services).routes(),
             *EventRoutes(services).routes(),

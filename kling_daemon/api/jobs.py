@@ -1,4 +1,4 @@
-"""The jobs of the local API: submit one, list them, look one up, wait for its end, give it up."""
+"""The jobs of the local API: list them, look one up, wait for its end, give it up."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -6,14 +6,13 @@ from http import HTTPStatus
 from aiohttp import web
 
 from kling_daemon.api.bodies import Nothing, read_body
-from kling_daemon.api.problems import ProblemError, bad_request
+from kling_daemon.api.problems import ProblemError
 from kling_daemon.api.queries import PAGING, before_of, choice_of, cut, limit_of, read_query, seconds_of
 from kling_daemon.api.services import ApiServices
 from kling_daemon.api.waiting import WaitingRoom
-from kling_daemon.client.models import SubmitModel
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store import AmbiguousReferenceError, Reader
-from kling_daemon.submission import NotCancellableError, SubmitRefusedError
+from kling_daemon.submission import NotCancellableError
 
 DEFAULT_WAIT = timedelta(seconds=30)
 MAX_WAIT = timedelta(minutes=5)
@@ -31,24 +30,11 @@ class JobRoutes:
     def routes(self) -> list[web.RouteDef]:
         """Return a route for each path and method."""
         return [
-            web.post("/api/v1/jobs", self._submit),
             web.get("/api/v1/jobs", self._list),
             web.get("/api/v1/jobs/{ref}", self._show),
             web.get("/api/v1/jobs/{ref}/wait", self._wait),
             web.post("/api/v1/jobs/{ref}/cancel", self._cancel),
         ]
-
-    async def _submit(self, request: web.Request) -> web.Response:
-        read_query(request, ())
-        order = await read_body(request, SubmitModel)
-        try:
-            job = await self._services.submit(
-                order.endpoint, order.body, tags=order.tags, external_id=order.external_id
-            )
-        except SubmitRefusedError as error:
-            raise bad_request(str(error)) from None
-        headers = {"Location": f"/api/v1/jobs/{job.id}"}
-        return web.json_response(job.as_json(), status=HTTPStatus.CREATED, headers=headers)
 
     async def _list(self, request: web.Request) -> web.Response:
         query = read_query(request, ("state", *PAGING))

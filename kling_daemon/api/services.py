@@ -19,9 +19,28 @@ class SubmitJob(Protocol):
     """Takes jobs that are to be created at Kling."""
 
     async def __call__(
-        self, path: str, body: Mapping[str, Any], *, tags: Mapping[str, str], external_id: str | None
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        tags: Mapping[str, str],
+        external_id: str | None,
+        job_id: str | None,
     ) -> Job:
-        """Return the job once its intent is committed. Raises SubmitRefusedError for what Kling would never take."""
+        """Return the job once its intent is committed. Raises SubmitRefusedError for what Kling would never take.
+
+        job_id: the job is given it, or is that which has it already.
+        """
+        ...
+
+
+class CheckOrder(Protocol):
+    """Tells whether a job would be taken."""
+
+    async def __call__(
+        self, path: str, body: Mapping[str, Any], *, external_id: str | None, job_id: str | None
+    ) -> None:
+        """Raise SubmitRefusedError where submitting would; nothing is stored."""
         ...
 
 
@@ -35,6 +54,7 @@ class ApiServices:
     """When jobs are polled; for showing it."""
     bus: Bus
     submit: SubmitJob
+    check: CheckOrder
     cancel: Callable[[Job], Awaitable[Job]]
     """Ends a job that was not sent yet; raises NotCancellableError for any other."""
     wake: Callable[[str], None]

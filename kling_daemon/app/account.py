@@ -39,11 +39,19 @@ class Account:
         job_id: str | None = None,
     ) -> Job:
         """Store the intent to create a job, as `Intake.accept` does, unless our credential is not good for it."""
+        intake = self._intake_for(path)
+        return await intake.accept(path, body, tags=tags, external_id=external_id, job_id=job_id)
+
+    async def check(self, path: str, body: Mapping[str, Any], *, external_id: str | None, job_id: str | None) -> None:
+        """Raise SubmitRefusedError where `submit` would now; nothing is stored."""
+        await self._intake_for(path).check(path, body, external_id=external_id, job_id=job_id)
+
+    def _intake_for(self, path: str) -> Intake:
         if self.intake is None:
             raise SubmitRefusedError("no Kling API key is configured; set kling.api_key or KLING_API_KEY")
         if not self.opens_new_generation and endpoint_of(path).generation is Generation.NEW:
             raise SubmitRefusedError(f"{NEEDS_API_KEY}; set kling.api_key or KLING_API_KEY, or use such a path")
-        return await self.intake.accept(path, body, tags=tags, external_id=external_id, job_id=job_id)
+        return self.intake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,6 +163,7 @@ async def _daemon(
             polling=policy,
             bus=bus,
             submit=account.submit,
+            check=account.check,
             cancel=account.canceller.cancel,
             wake=dispatcher.wake,
             handlers=dispatcher.status,

@@ -23,6 +23,7 @@ from kling_daemon.cli.where import Where, pass_where, talk, where_options
     "--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A note on the job, not sent to Kling; repeatable."
 )
 @click.option("--external-id", metavar="ID", help="The job's id of your own at Kling, by default the daemon's.")
+@click.option("--idempotency-key", metavar="KEY", help="Make it repeatable: the same key again makes no second job.")
 @click.option("--wait", is_flag=True, help="Wait for the job's end.")
 @click.option("--timeout", type=DurationType(), help="With --wait: stop waiting after this long, such as 10m.")
 @json_option
@@ -38,6 +39,7 @@ def submit(
     image: str | None,
     tags: Sequence[str],
     external_id: str | None,
+    idempotency_key: str | None,
     wait: bool,
     timeout: timedelta | None,
     as_json: bool,
@@ -51,7 +53,14 @@ def submit(
         raise click.UsageError("--timeout needs --wait")
     order = _body(endpoint, body, body_file, prompt, image)
     noted = dict(_tag(tag) for tag in tags)
-    made = talk(where, lambda daemon: daemon.submit(endpoint, order, tags=noted, external_id=external_id))
+    if idempotency_key == "":
+        raise click.UsageError("--idempotency-key must not be empty")
+    made = talk(
+        where,
+        lambda daemon: daemon.submit(
+            endpoint, order, tags=noted, external_id=external_id, idempotency_key=idempotency_key
+        ),
+    )
     if not wait:
         if as_json:
             print_json(made.as_json())

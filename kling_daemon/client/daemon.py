@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -20,6 +20,7 @@ from yarl import URL
 from kling_daemon.client.discovery import UNIX, Target
 from kling_daemon.client.errors import DaemonError, DaemonUnreachableError
 from kling_daemon.client.models import (
+    CheckedModel,
     DeliveryInFullModel,
     DeliveryModel,
     EventModel,
@@ -81,10 +82,29 @@ class Daemon:
         *,
         tags: Mapping[str, str] | None = None,
         external_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> JobModel:
-        """Have a job created at Kling; it is returned once the intent is on the daemon's disk."""
-        order = SubmitModel(endpoint=endpoint, body=dict(body), tags=dict(tags or {}), external_id=external_id)
+        """Have a job created at Kling; it is returned once the intent is on the daemon's disk.
+
+        idempotency_key: makes the call repeatable: whatever is asked for under it again, the job stays one.
+        """
+        order = SubmitModel(
+            endpoint=endpoint,
+            body=dict(body),
+            tags=dict(tags or {}),
+            external_id=external_id,
+            idempotency_key=idempotency_key,
+        )
+        return await self.submit_order(order)
+
+    async def submit_order(self, order: SubmitModel) -> JobModel:
+        """Have a job created at Kling, as `submit` does."""
         return await self._post("jobs", order.model_dump(mode="json"), JobModel)
+
+    async def check(self, orders: Sequence[SubmitModel]) -> list[CheckedModel]:
+        """Tell of each order whether it would be refused, and which job its key has made already; at most 500."""
+        body = {"orders": [order.model_dump(mode="json") for order in orders]}
+        return (await self._post("jobs/check", body, Page[CheckedModel])).items
 
     async def jobs(self, *, state: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[JobModel]:
         """Return a part of the jobs, the latest first."""

@@ -102,6 +102,25 @@ class SubmitModel(pydantic.BaseModel):
     tags: dict[str, str] = {}
     external_id: str | None = None
     """The id under which the job is created at Kling; by default the daemon's own."""
+    idempotency_key: Annotated[str, pydantic.Field(min_length=1, max_length=256)] | None = None
+    """Makes the order repeatable: a second one with the same key is answered with the job of the first."""
+
+
+class CheckModel(pydantic.BaseModel):
+    """Orders that are to be looked at and not carried out."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    orders: Annotated[list[SubmitModel], pydantic.Field(max_length=500)]
+
+
+class CheckedModel(Answer):
+    """What would become of an order."""
+
+    refusal: str | None
+    """Why it would be refused; None when it would not be."""
+    job: JobModel | None
+    """The job that its idempotency key has made already."""
 
 
 class EventModel(Answer):

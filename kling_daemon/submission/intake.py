@@ -66,9 +66,7 @@ class Intake:
             return known
         now = self._clock.now()
         job_id = job_id or new_id(now)
-        order = complete(path, body, job_id=job_id, external_id=external_id, callback_url=self._callback_url_of(job_id))
-        if order.external_id is not None and order.external_id != job_id:
-            await self._refuse_duplicate(order.external_id)
+        order = await self._order(path, body, external_id, job_id)
         job = self._job(order, job_id, tags or {}, now)
         try:
             async with self._spool.arriving(order.body) as digest:
@@ -80,18 +78,30 @@ class Intake:
         self._on_accepted()
         return recorded.job or job
 
+    async def check(
+        self, path: str, body: Mapping[str, Any], *, external_id: str | None = None, job_id: str | None = None
+    ) -> None:
+        """Raise SubmitRefusedError where `accept` would now; nothing is stored."""
+        await self._order(path, body, external_id, job_id or new_id(self._clock.now()))
+
+    async def _order(self, path: str, body: Mapping[str, Any], external_id: str | None, job_id: str) -> Order:
+        order = complete(path, body, job_id=job_id, external_id=external_id, callback_url=self._callback_url_of(job_id))
+        if order.external_id is not None and order.external_id != job_id:
+            await self._refuse_duplicate(order.external_id, job_id)
+        return order
+
     def _callback_url_of(self, job_id: str) -> str | None:
         if self._callback_url is None:
             return None
         return f"{self._callback_url}/{self._capabilities.issue(job_id)}"
 
-    async def _refuse_duplicate(self, external_id: str) -> None:
+    async def _refuse_duplicate(self, external_id: str, job_id: str) -> None:
         """Spare the caller a job that Kling would refuse; two that come at once are told apart by Kling."""
         try:
             other = await self._store.read.job(external_id)
         except AmbiguousReferenceError:
             raise SubmitRefusedError(f"the external id {external_id!r} is already that of several jobs") from None
-        if other is not None:
+        if other is not None and other.id != job_id:
             raise SubmitRefusedError(f"the external id {external_id!r} is already that of job {other.id}")
 
     def _job(self, order: Order, job_id: str, tags: Mapping[str, str], now: datetime) -> Job:

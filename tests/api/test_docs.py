@@ -31,8 +31,8 @@ async def test_every_route_is_documented_and_nothing_else(tmp_path):
     documented = set(re.findall(r"^\| `([A-Z]+ /[^`]+)` \|", DOCS, flags=re.MULTILINE))
     async with local_api(tmp_path) as api:
         services = ApiServices(
-            store=api.store, clock=ManualClock(), polling=PollPolicy(), bus=api.bus, submit=api.submit, cancel=print,
-            wake=print, handlers=list, plugins=(), metrics=api.registry, kling_requests=dict, obstacles=list,
+            store=api.store, clock=ManualClock(), polling=PollPolicy(), bus=api.bus, submit=api.submit, check=api.check,
+            cancel=print, wake=print, handlers=list, plugins=(), metrics=api.registry, kling_requests=dict, obstacles=list,
             token_digests=(),
         )  # fmt: skip
         routes = build_api(services).router.routes()

@@ -56,14 +56,19 @@ class LocalApi:
     target: Target = NOWHERE
 
     async def submit(
-        self, path: str, _body: Mapping[str, Any], *, tags: Mapping[str, str], external_id: str | None
+        self,
+        path: str,
+        _body: Mapping[str, Any],
+        *,
+        tags: Mapping[str, str],
+        external_id: str | None,
+        job_id: str | None = None,
     ) -> Job:
         """Store an intent as the submitter does; nothing is sent anywhere."""
-        if not path.startswith("/"):
-            raise SubmitRefusedError(f"{path[:80]!r} is no create path of Kling's")
+        await self.check(path, {}, external_id=external_id, job_id=job_id)
         now = SystemClock().now()
         job = make_job(
-            id=new_id(now), external_id=external_id, endpoint=path, state=JobState.QUEUED, tags=dict(tags),
+            id=job_id or new_id(now), external_id=external_id, endpoint=path, state=JobState.QUEUED, tags=dict(tags),
             created_at=now, updated_at=now,
         )  # fmt: skip
         recorded = await self.store.make_job(Intent(job=job, path=path, digest="0" * 64, callback_expected=False))
@@ -73,6 +78,13 @@ class LocalApi:
     def tell(self, _news: News, recorded: Recorded) -> None:
         """Ring as the tracker does, without a log: it would stand among what a command prints."""
         self.bus.publish(recorded.events)
+
+    async def check(self, path: str, _body: Mapping[str, Any], *, external_id: str | None, **_given: Any) -> None:
+        """Refuse what is no path, and an external id that is in use."""
+        if not path.startswith("/"):
+            raise SubmitRefusedError(f"{path[:80]!r} is no create path of Kling's")
+        if external_id is not None and await self.store.read.job(external_id) is not None:
+            raise SubmitRefusedError(f"the external id {external_id!r} is already that of a job")
 
     async def make_job(self, **given: Any) -> Job:
         """Have a queued job."""
@@ -117,6 +129,7 @@ async def local_api(
             polling=PollPolicy(),
             bus=api.bus,
             submit=api.submit,
+            check=api.check,
             cancel=Canceller(store=store, tracker=api, clock=SystemClock()).cancel,
             wake=api.woken.append,
             handlers=lambda: api.statuses,
