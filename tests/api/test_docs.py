@@ -32,8 +32,8 @@ async def test_every_route_is_documented_and_nothing_else(tmp_path):
     async with local_api(tmp_path) as api:
         services = ApiServices(
             store=api.store, clock=ManualClock(), polling=PollPolicy(), bus=api.bus, submit=api.submit, check=api.check,
-            cancel=print, wake=print, handlers=list, plugins=(), metrics=api.registry, kling_requests=dict, obstacles=list,
-            token_digests=(),
+            cancel=print, wake=print, handlers=list, plugins=(), metrics=api.registry, kling_requests=dict,
+            obstacles=list, token_digests=(),
         )  # fmt: skip
         routes = build_api(services).router.routes()
         served = {f"{route.method} {route.resource.canonical}" for route in routes if route.method != "HEAD"}
