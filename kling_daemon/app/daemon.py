@@ -24,7 +24,6 @@ from kling_daemon.config import Address, Settings
 from kling_daemon.dispatch import Dispatcher
 from kling_daemon.egress import EgressClient
 from kling_daemon.handlers import ConfiguredHandler
-from kling_daemon.jobs import JobState
 from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin
 from kling_daemon.polling import PollPolicy
@@ -112,8 +111,7 @@ async def _daemon(
                 on_commit=metrics.commit,
             )
         )
-        counts = await store.read.job_counts()
-        metrics.open_jobs({state: count for state, count in counts.items() if not JobState(state).is_terminal})
+        metrics.open_jobs(await store.read.open_job_counts())
         token = ensure_token(directory, credential("api_token"))
         tracker = Tracker(store, bus, metrics)
         board = NoticeBoard(store, bus, clock, count=metrics.notice)

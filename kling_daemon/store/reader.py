@@ -210,6 +210,10 @@ class Reader:
         """Count jobs by state."""
         return {row["state"]: row["jobs"] for row in await self._queries.all("job_counts")}
 
+    async def open_job_counts(self) -> dict[str, int]:
+        """Count the jobs that have not ended by state, without reading the others."""
+        return {row["state"]: row["jobs"] for row in await self._queries.all("open_job_counts")}
+
     async def event_counts(self) -> dict[str, int]:
         """Count events by type."""
         return {row["type"]: row["events"] for row in await self._queries.all("event_counts")}

@@ -9,6 +9,7 @@ import os
 import sys
 
 import acceptance
+import million
 import polling
 import reaction
 from cores import halves
@@ -37,13 +38,15 @@ def main() -> int:
                 reacted.append(reaction.measure(2 * seconds, first=first + 500_000))
             status.update("polling")
             requests = polling.measure()
+            status.update("many open jobs")
+            crowd = million.measure()
     except BrokenError as error:
         console.print(f"broken: {error}", style="red", markup=False)
         return 1
     table = Table(title=f"medians of {rounds} rounds; servers on cores {_list(servers)}, load on {_list(generator)}")
     for heading in ("measured", "ratio", "wanted", "figures"):
         table.add_column(heading, justify="right" if heading == "ratio" else "left")
-    for row in (*acceptance.rows(accepted), *reaction.rows(reacted), *polling.rows(requests)):
+    for row in (*acceptance.rows(accepted), *reaction.rows(reacted), *polling.rows(requests), *million.rows(crowd)):
         table.add_row(*row)
     console.print(table)
     return 0

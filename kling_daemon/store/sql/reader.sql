@@ -15,6 +15,9 @@ ORDER BY seq DESC LIMIT :limit;
 -- name: job_counts
 SELECT state, count(*) AS jobs FROM jobs GROUP BY state;
 
+-- name: open_job_counts
+SELECT state, count(*) AS jobs FROM jobs WHERE state IN ('queued', 'submitted', 'processing') GROUP BY state;
+
 -- name: missed_callbacks
 SELECT endpoint, generation, model, count(*) AS jobs FROM jobs WHERE callback_missed GROUP BY endpoint, generation, model;
 
