@@ -1,8 +1,9 @@
 """A Kling that runs here: for the demo, for tests, and for anybody's own CI."""
 
+from kling_daemon.simulator.account_keys import AccountKeys
 from kling_daemon.simulator.changes import ChangeError, changed
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.simulator import Simulator
 from kling_daemon.simulator.spans import Span
 
-__all__ = ["ChangeError", "Simulator", "SimulatorSettings", "Span", "changed"]
+__all__ = ["AccountKeys", "ChangeError", "Simulator", "SimulatorSettings", "Span", "changed"]

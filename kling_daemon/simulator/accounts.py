@@ -1,6 +1,8 @@
-"""The one account of the simulated Kling: its jobs, their external ids, its slots and what it was billed."""
+"""The accounts of the simulated Kling: their jobs, their external ids, their slots and what they were billed."""
 
 import hashlib
+import heapq
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,11 +21,13 @@ IDS_PER_JOB = 100
 
 
 class Account:
-    """Every job that was ever created, by its id and by its external id. All of it is in memory only."""
+    """Every job that one customer ever created, by its id and by its external id. All of it is in memory only."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Open an empty account."""
+    def __init__(self, name: str, clock: Clock, numbers: Iterator[int]) -> None:
+        """Open an empty account; numbers: the next one for each job, whatever account it is of."""
+        self.name = name
         self._clock = clock
+        self._numbers = numbers
         self._jobs: dict[str, SimulatedJob] = {}
         self._ids: dict[str, str] = {}
         self._taken: Counter[str] = Counter()
@@ -50,10 +54,11 @@ class Account:
         limit = settings.image_slots if kind is Kind.IMAGE else settings.video_slots
         if limit and order.slots and self._taken[kind] + order.slots > limit:
             raise RefusalError(1303)
-        number = len(self._jobs) + 1
+        number = next(self._numbers)
         now = self._clock.now()
         job = SimulatedJob(
             number=number,
+            account=self.name,
             id=_id_of(settings.seed, number),
             order=order,
             plan=plan(settings, number, order.prompt),
@@ -93,6 +98,34 @@ class Account:
     def unfinished(self) -> int:
         """How many jobs have not reached an end."""
         return sum(not job.state.is_terminal for job in self)
+
+
+class Accounts:
+    """All accounts; what concerns Kling as a whole is asked here. No two jobs have an id or a number in common."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Start without an account."""
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._accounts: dict[str, Account] = {}
+
+    def of(self, name: str) -> Account:
+        """Return the account of a name, which is opened at the first time."""
+        if name not in self._accounts:
+            self._accounts[name] = Account(name, self._clock, self._numbers)
+        return self._accounts[name]
+
+    def each(self) -> Iterator[Account]:
+        """Yield the accounts that were used, in the order in which they were first."""
+        return iter(self._accounts.values())
+
+    def jobs(self) -> Iterator[SimulatedJob]:
+        """Yield the jobs of all accounts in the order of their creates."""
+        return heapq.merge(*self.each(), key=lambda job: job.number)
+
+    def by_id(self, job_id: str) -> SimulatedJob | None:
+        """Return the job of an id of ours, whosever it is."""
+        return next((job for account in self.each() if (job := account.by_id(job_id)) is not None), None)
 
 
 def _id_of(seed: int, number: int) -> str:

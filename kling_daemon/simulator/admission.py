@@ -7,15 +7,16 @@ from typing import Any, TypeGuard
 from aiohttp import web
 
 from kling_daemon.kling.endpoints import LEGACY_PREFIX
-from kling_daemon.kling.tokens import KeyPair, TokenError
+from kling_daemon.kling.tokens import TokenError
+from kling_daemon.simulator.account_keys import AccountKeys
 from kling_daemon.simulator.refusals import JWT_ON_NEW_API, RefusalError
 from kling_daemon.simulator.settings import SimulatorSettings
 
 _JWT_DOTS = 2
 
 
-def admit(request: web.Request, settings: SimulatorSettings, now: datetime) -> None:
-    """Let a request with the right key or token pass; RefusalError 1000 to 1004 otherwise."""
+def admit(request: web.Request, settings: SimulatorSettings, now: datetime) -> str:
+    """Return the name of the account that a request's key or token opens; RefusalError 1000 to 1004 otherwise."""
     header = request.headers.get("Authorization", "").strip()
     if not header:
         raise RefusalError(1001)
@@ -23,23 +24,32 @@ def admit(request: web.Request, settings: SimulatorSettings, now: datetime) -> N
     token = token.strip()
     if scheme.lower() != "bearer":
         raise RefusalError(1000)
-    if hmac.compare_digest(token.encode("utf-8", "surrogateescape"), settings.api_key.encode()):
-        return
-    is_jwt = token.count(".") == _JWT_DOTS
-    if is_jwt and not request.path.startswith(LEGACY_PREFIX):
-        raise RefusalError(1002, JWT_ON_NEW_API)
-    if not is_jwt or not settings.access_key:
+    for keys in settings.all_accounts():
+        if keys.api_key and hmac.compare_digest(token.encode("utf-8", "surrogateescape"), keys.api_key.encode()):
+            return keys.name
+    if token.count(".") != _JWT_DOTS:
         raise RefusalError(1002)
-    _check(token, KeyPair(access_key=settings.access_key, secret_key=settings.secret_key), now.timestamp())
+    if not request.path.startswith(LEGACY_PREFIX):
+        raise RefusalError(1002, JWT_ON_NEW_API)
+    for keys in settings.all_accounts():
+        if keys.access_key and (claims := _claims(token, keys)) is not None:
+            _judge(claims, now.timestamp())
+            return keys.name
+    raise RefusalError(1002)
 
 
-def _check(token: str, pair: KeyPair, now: float) -> None:
+def _claims(token: str, keys: AccountKeys) -> dict[str, Any] | None:
+    """Return what a token of this account claims; None for any other."""
     try:
-        claims = pair.claims_of(token)
+        claims = keys.pair().claims_of(token)
     except TokenError:
-        raise RefusalError(1002) from None
+        return None
+    return claims if claims.get("iss") == keys.access_key else None
+
+
+def _judge(claims: dict[str, Any], now: float) -> None:
     begins, ends = claims.get("nbf", now), claims.get("exp")
-    if claims.get("iss") != pair.access_key or not _is_moment(begins) or not _is_moment(ends):
+    if not _is_moment(begins) or not _is_moment(ends):
         raise RefusalError(1002)
     if now < begins:
         raise RefusalError(1003)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
@@ -68,13 +69,14 @@ class ControlApi:
 
 def stats(engine: Engine) -> dict[str, Any]:
     """Return all numbers: the counters, what was created and billed, and what is still to come."""
+    accounts = list(engine.accounts.each())
     return engine.statistics.as_json() | {
-        "created": len(engine.account),
-        "unfinished": engine.account.unfinished,
+        "created": sum(map(len, accounts)),
+        "unfinished": sum(account.unfinished for account in accounts),
         "billed": {
-            "tasks": engine.account.billed_jobs,
-            "units": str(engine.account.billed_units),
-            "cash": str(engine.account.billed_cash),
+            "tasks": sum(account.billed_jobs for account in accounts),
+            "units": str(sum((account.billed_units for account in accounts), Decimal(0))),
+            "cash": str(sum((account.billed_cash for account in accounts), Decimal(0))),
         },
         "idle": engine.pending.is_none,
     }
@@ -82,12 +84,13 @@ def stats(engine: Engine) -> dict[str, Any]:
 
 def jobs(engine: Engine) -> list[dict[str, Any]]:
     """Return every job with its files, in the order of the creates."""
-    return [_job(engine, job) for job in engine.account]
+    return [_job(engine, job) for job in engine.accounts.jobs()]
 
 
 def _job(engine: Engine, job: SimulatedJob) -> dict[str, Any]:
     return {
         "id": job.id,
+        "account": job.account,
         "external_id": job.order.external_id,
         "endpoint": job.order.path,
         "model": job.order.model,

@@ -100,7 +100,7 @@ class Courier:
     def _written(self, callback: Callback) -> tuple[str, bytes, dict[str, str]]:
         """Return URL, body and headers. Signed now, not when it was planned: a delay must not make it stale."""
         now = self._clock.now()
-        secrets = self.settings.secrets
+        secrets = self.settings.secrets_of(callback.job.account)
         if callback.forgery is not None:
             body = forged_body(callback.job, now)
             return (
@@ -121,7 +121,7 @@ class Courier:
 
     def _signs(self, callback: Callback) -> bool:
         legacy = callback.job.order.endpoint.generation is Generation.LEGACY
-        return bool(self.settings.secrets) and (self.settings.sign_legacy or not legacy)
+        return bool(self.settings.secrets_of(callback.job.account)) and (self.settings.sign_legacy or not legacy)
 
     def _count(self, callback: Callback) -> None:
         if callback.forgery is not None:

@@ -4,7 +4,7 @@ import asyncio
 
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import JobState
-from kling_daemon.simulator.accounts import Account
+from kling_daemon.simulator.accounts import Account, Accounts
 from kling_daemon.simulator.callbacks import Announcer
 from kling_daemon.simulator.courier import Courier
 from kling_daemon.simulator.pending import Pending
@@ -16,14 +16,14 @@ from kling_daemon.simulator.timeline import Timeline
 
 
 class Engine:
-    """Account, timeline and callbacks of one simulated Kling, without its HTTP."""
+    """Accounts, timeline and callbacks of one simulated Kling, without its HTTP."""
 
     def __init__(self, settings: SimulatorSettings, clock: Clock) -> None:
         """Start without a job."""
         self.clock = ShiftedClock(clock)
         """Kling's own clock, by which everything goes that Kling tells or judges."""
         self.statistics = Statistics()
-        self.account = Account(self.clock)
+        self.accounts = Accounts(self.clock)
         self.pending = Pending()
         self.timeline = Timeline(clock, self.pending)
         self.courier = Courier(
@@ -45,18 +45,18 @@ class Engine:
         self.clock.offset = settings.clock_offset
         self.changed.set()
 
-    def create(self, order: Order) -> SimulatedJob:
-        """Take an order in and plan its life. RefusalError when the account cannot take it: then nothing exists."""
-        job = self.account.create(order, self._settings)
+    def create(self, order: Order, account: Account) -> SimulatedJob:
+        """Take an account's order in and plan its life. RefusalError when it cannot be taken: then nothing exists."""
+        job = account.create(order, self._settings)
         end = JobState.FAILED if job.plan.failure else JobState.SUCCEEDED
         begins = self.timeline.now() + job.plan.submitted.total_seconds()
-        self.timeline.at(begins, lambda: self._advance(job.id, JobState.PROCESSING))
-        self.timeline.at(begins + job.plan.processing.total_seconds(), lambda: self._advance(job.id, end))
+        self.timeline.at(begins, lambda: self._advance(account, job.id, JobState.PROCESSING))
+        self.timeline.at(begins + job.plan.processing.total_seconds(), lambda: self._advance(account, job.id, end))
         self._enter(job)
         return job
 
-    def _advance(self, job_id: str, state: JobState) -> None:
-        self._enter(self.account.advance(job_id, state))
+    def _advance(self, account: Account, job_id: str, state: JobState) -> None:
+        self._enter(account.advance(job_id, state))
 
     def _enter(self, job: SimulatedJob) -> None:
         self.statistics.states[job.state] += 1

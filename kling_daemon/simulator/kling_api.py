@@ -16,7 +16,7 @@ from kling_daemon.simulator.orders import read_object, read_order
 from kling_daemon.simulator.refusals import RefusalError, success
 from kling_daemon.simulator.wire import created
 
-Performer = Callable[[web.Request], Awaitable[Any]]
+Performer = Callable[[web.Request, Account], Awaitable[Any]]
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _SOLUTIONS = SOLUTIONS_PREFIX.rstrip("/")
@@ -49,12 +49,12 @@ class KlingApi:
     async def _create(self, request: web.Request) -> web.StreamResponse:
         statistics, settings = self._engine.statistics, self._engine.settings
 
-        async def perform(request: web.Request) -> Any:
+        async def perform(request: web.Request, account: Account) -> Any:
             if settings.refuse_creates:
                 raise RefusalError(settings.refuse_creates)
             body = read_object(await request.read())
             order = read_order(request.path, body, f"{request.scheme}://{request.host}")
-            return created(self._engine.create(order))
+            return created(self._engine.create(order, account))
 
         number = statistics.requests["create"] + 1
         answer = await self._answer("create", request, perform)
@@ -66,16 +66,16 @@ class KlingApi:
     def _question(self, kind: str, answer: Callable[[Account, web.Request], Any]) -> _Handler:
         """Return the handler of what is asked by GET."""
 
-        async def perform(request: web.Request) -> Any:
-            return answer(self._engine.account, request)
+        async def perform(request: web.Request, account: Account) -> Any:
+            return answer(account, request)
 
         return self._handler(kind, perform)
 
     def _list(self, kind: str, answer: Callable[[Account, bytes], Any]) -> _Handler:
         """Return the handler of a list that is asked for by POST."""
 
-        async def perform(request: web.Request) -> Any:
-            return answer(self._engine.account, await request.read())
+        async def perform(request: web.Request, account: Account) -> Any:
+            return answer(account, await request.read())
 
         return self._handler(kind, perform)
 
@@ -93,8 +93,8 @@ class KlingApi:
             statistics.faults[fault] += 1
             return await answer_with(fault, request, settings.hang)
         try:
-            admit(request, settings, self._engine.clock.now())
-            answer = web.json_response(success(await perform(request)))
+            account = self._engine.accounts.of(admit(request, settings, self._engine.clock.now()))
+            answer = web.json_response(success(await perform(request, account)))
         except RefusalError as error:
             answer = refused(self._engine, error)
         return answer

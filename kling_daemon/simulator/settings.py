@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from kling_daemon.durations import LONGEST
-from kling_daemon.kling.tokens import KeyPair
+from kling_daemon.simulator.account_keys import MAIN, AccountKeys
 from kling_daemon.simulator.outages import OutageAnswer, OutageScope
 from kling_daemon.simulator.refusals import SERVICE_ERRORS
 from kling_daemon.simulator.spans import Span
@@ -38,6 +38,8 @@ class SimulatorSettings:
     """What such a token must be signed with."""
     secrets: tuple[Secret, ...] = ()
     """Callbacks are signed with each of them, as Kling does during a rotation; with none they are unsigned."""
+    accounts: tuple[AccountKeys, ...] = ()
+    """Further accounts, each with jobs and slots of its own. The keys above are those of the account `main`."""
     sign_legacy: bool = True
     """Callbacks of legacy jobs are signed too. Whether Kling does so is not known."""
 
@@ -113,6 +115,14 @@ class SimulatorSettings:
         if mistakes:
             raise ValueError("; ".join(mistakes))
 
+    def all_accounts(self) -> tuple[AccountKeys, ...]:
+        """Return every account: `main` and then the further ones."""
+        return (_main(self), *self.accounts)
+
+    def secrets_of(self, account: str) -> tuple[Secret, ...]:
+        """Return what the callbacks of an account's jobs are signed with."""
+        return next((keys.secrets for keys in self.all_accounts() if keys.name == account), ())
+
     @property
     def refuses_connections(self) -> bool:
         """True when nobody is to be let in at all."""
@@ -153,11 +163,26 @@ def _contradictory(settings: SimulatorSettings) -> Iterator[str]:
         yield "outage_of: connections can be refused to all requests only"
     if not settings.api_key:
         yield "api_key: not empty"
-    if settings.access_key or settings.secret_key:
-        try:
-            KeyPair(access_key=settings.access_key, secret_key=settings.secret_key)
-        except ValueError as error:
-            yield f"access_key and secret_key: both or none, and {error}"
+        return
+    try:
+        accounts = settings.all_accounts()
+    except ValueError as error:
+        yield str(error)
+        return
+    for what in ("name", "api_key", "access_key"):
+        given = [value for keys in accounts if (value := getattr(keys, what))]
+        if len(set(given)) < len(given):
+            yield f"accounts: two have the same {what}"
+
+
+def _main(settings: SimulatorSettings) -> AccountKeys:
+    return AccountKeys(
+        name=MAIN,
+        api_key=settings.api_key,
+        access_key=settings.access_key,
+        secret_key=settings.secret_key,
+        secrets=settings.secrets,
+    )
 
 
 RATES = (

@@ -54,6 +54,8 @@ class SimulatedJob:
 
     number: int
     """Its place in the order of creates, from 1; its choices derive from it."""
+    account: str
+    """The name of the account that it belongs to."""
     id: str
     """18 digits."""
     order: Order

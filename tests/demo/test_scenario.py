@@ -44,8 +44,8 @@ def test_with_the_default_seed_a_quarter_is_lost_a_quarter_doubled_and_every_for
         made = plan(kling, number, "")
         for state in (JobState.SUBMITTED, JobState.PROCESSING, JobState.FAILED if made.failure else JobState.SUCCEEDED):
             job = SimulatedJob(
-                number=number, id="1", order=read_order(order.endpoint, order.body, ""), plan=made, state=state,
-                created_at=START, updated_at=START, file_lifetime=kling.file_lifetime,
+                number=number, account="main", id="1", order=read_order(order.endpoint, order.body, ""),
+                plan=made, state=state, created_at=START, updated_at=START, file_lifetime=kling.file_lifetime,
             )  # fmt: skip
             fates.append(fate_of(kling, job))
     assert len(fates) == 120

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from kling_daemon.simulator.account_keys import AccountKeys
 from kling_daemon.simulator.outages import OutageAnswer, OutageScope
 from kling_daemon.simulator.settings import (
     CHOICES,
@@ -31,6 +32,8 @@ from kling_daemon.standard_webhooks import Secret
         ({"api_key": ""}, "api_key"),
         ({"access_key": "ak"}, "both or none"),
         ({"secret_key": "sk"}, "both or none"),
+        ({"accounts": (AccountKeys(name="main", api_key="b"),)}, "same name"),
+        ({"accounts": (AccountKeys(name="b", api_key="simulator"),)}, "same api_key"),
         ({"refuse_creates": 77}, "refuse_creates"),
         ({"file_size": 2**40}, "file_size"),
         ({"lose": 0.6, "duplicate": 0.6}, "duplicate"),
@@ -67,6 +70,7 @@ def test_every_setting_is_of_a_known_sort():
         "access_key",
         "secret_key",
         "secrets",
+        "accounts",
     }
     assert {field.name for field in fields(SimulatorSettings)} == sorts
 
