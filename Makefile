@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 MEMBERS := $(wildcard plugins/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-integration check format bench prove lock clean
+.PHONY: help setup demo run test test-integration check format openapi bench prove lock clean
 
 help:           ## Show these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
@@ -43,6 +43,9 @@ check: $(STAMP) ## Lint, format, types, layers, dependencies, spelling
 format: $(STAMP) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+openapi: $(STAMP) ## Write the document of the local API anew
+	@$(BIN)/python -m kling_daemon.api
 
 bench: $(STAMP) ## Measure against yardsticks in the same run (SHORT=1 for the short form)
 	@$(BIN)/python tests/bench/run.py $(if $(SHORT),--short)

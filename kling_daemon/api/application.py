@@ -4,6 +4,7 @@ from aiohttp import web
 
 from kling_daemon.api.bodies import MAX_BODY
 from kling_daemon.api.deliveries import DeliveryRoutes
+from kling_daemon.api.description import DescriptionRoutes
 from kling_daemon.api.events import EventRoutes
 from kling_daemon.api.guard import require_token
 from kling_daemon.api.handlers import HandlerRoutes
@@ -11,10 +12,28 @@ from kling_daemon.api.jobs import JobRoutes
 from kling_daemon.api.orders import OrderRoutes
 from kling_daemon.api.probes import ProbeRoutes
 from kling_daemon.api.problems import answer_with_problems
+from kling_daemon.api.routes import Route, Routes
 from kling_daemon.api.services import ApiServices
 from kling_daemon.api.stats import StatsRoutes
 from kling_daemon.api.timelines import TimelineRoutes
 from kling_daemon.api.waiting import WaitingRoom
+
+_PARTS: tuple[type[Routes], ...] = (
+    OrderRoutes,
+    JobRoutes,
+    TimelineRoutes,
+    EventRoutes,
+    DeliveryRoutes,
+    HandlerRoutes,
+    StatsRoutes,
+    ProbeRoutes,
+    DescriptionRoutes,
+)
+
+
+def declared_routes() -> list[Route]:
+    """Return every route of the local API, as the document tells of them."""
+    return [route for part in _PARTS for route in part.declared()]
 
 
 def build_api(services: ApiServices) -> web.Application:
@@ -24,21 +43,12 @@ def build_api(services: ApiServices) -> web.Application:
     async def end_waits(_application: web.Application) -> None:
         waiting.close()
 
+    open_paths = frozenset(route.path for route in declared_routes() if route.open)
     application = web.Application(
-        middlewares=[answer_with_problems, require_token(services.token_digests)], client_max_size=MAX_BODY
+        middlewares=[answer_with_problems, require_token(services.token_digests, open_paths)], client_max_size=MAX_BODY
     )
-    application.add_routes(
-        [
-            *OrderRoutes(services).routes(),
-            *JobRoutes(services, waiting).routes(),
-            *TimelineRoutes(services).routes(),
-            *EventRoutes(services).routes(),
-            *DeliveryRoutes(services).routes(),
-            *HandlerRoutes(services).routes(),
-            *StatsRoutes(services).routes(),
-            *ProbeRoutes(services).routes(),
-        ]
-    )
+    for part in _PARTS:
+        application.add_routes(part(services, waiting).bound())
     application.on_shutdown.append(end_waits)
     application.on_response_prepare.append(_harden)
     return application

@@ -1,12 +1,17 @@
-"""Cursors: where the next part of a list begins, as text that means nothing to its reader."""
+"""Cursors: where the next part of a list begins, as text that means nothing to its reader.
+
+A cursor is the number of the last row that was shown. Lists are in the order of these numbers, which rise and are given
+once only, so that a cursor stays good whatever rows are added or removed meanwhile, its own among them.
+"""
 
 import base64
-import binascii
-
-from kling_daemon.api.problems import bad_request
+import re
 
 _BYTES = 8
-_GREATEST = 2**62
+CURSOR_PATTERN = "^[A-P][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"
+"""What a cursor looks like: numbers below 2**62, in one way each."""
+
+_CURSOR = re.compile(CURSOR_PATTERN, re.ASCII)
 
 
 def to_cursor(row: int) -> str:
@@ -14,15 +19,8 @@ def to_cursor(row: int) -> str:
     return base64.urlsafe_b64encode(row.to_bytes(_BYTES, "big")).decode().rstrip("=")
 
 
-def from_cursor(text: str, *, least: int = 1, name: str = "cursor") -> int:
-    """Return the row's number again; a ProblemError for text that no list has answered.
-
-    least: 0 where the place before the first row has a cursor as well. name: what the text was given as.
-    """
-    try:
-        row = int.from_bytes(base64.b64decode(f"{text}=", altchars=b"-_", validate=True), "big")
-    except (binascii.Error, ValueError):
-        row = -1
-    if not least <= row < _GREATEST or to_cursor(row) != text:
-        raise bad_request(f"{name} must be a cursor, such as the `next` of an earlier answer")
-    return row
+def from_cursor(text: str) -> int:
+    """Return the row's number again; ValueError for text that no list has answered."""
+    if not _CURSOR.fullmatch(text):
+        raise ValueError("must be a cursor, such as the `next` of an earlier answer")
+    return int.from_bytes(base64.urlsafe_b64decode(f"{text}="), "big")

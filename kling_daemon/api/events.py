@@ -1,59 +1,66 @@
 """The events of the local API: what has happened to all jobs, in parts of a list."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from aiohttp import web
+import pydantic
 
-from kling_daemon.api.cursors import from_cursor, to_cursor
-from kling_daemon.api.jobs import find_job
-from kling_daemon.api.queries import PAGING, choice_of, choices_of, cut, limit_of, moment_of, read_query
-from kling_daemon.api.services import ApiServices
-from kling_daemon.client.models import EventModel
+from kling_daemon.api.cursors import to_cursor
+from kling_daemon.api.jobs import NAMED_JOB, find_job
+from kling_daemon.api.queries import Moment, Paging, split
+from kling_daemon.api.routes import Routes, get
+from kling_daemon.client.models import EventModel, Page
 from kling_daemon.events import EventType, JobEvent
 from kling_daemon.store import EventFilter, Reader
-
-FILTERS = ("job", "type")
 
 
 class Order(StrEnum):
     """In which order a list comes."""
 
     LATEST = "latest"
+    """What happened last comes first."""
     OLDEST = "oldest"
+    """What happened first comes first."""
 
 
-class EventRoutes:
+Types = Annotated[frozenset[EventType], pydantic.BeforeValidator(split), pydantic.Field(min_length=1)]
+
+
+class EventsQuery(Paging):
+    """Which events are listed, and in which order."""
+
+    job: str | None = None
+    """Only events of this job, which is named as in a path."""
+    type: Types | None = None
+    """Only these types, with commas between them."""
+    since: Moment | None = None
+    """Only events from this moment on."""
+    until: Moment | None = None
+    """Only events before this moment."""
+    order: Order = Order.LATEST
+
+
+class EventRoutes(Routes):
     """The route `/api/v1/events`."""
 
-    def __init__(self, services: ApiServices) -> None:
-        """Take the daemon's parts."""
-        self._read = services.store.read
-        self._events = services.store.events
-
-    def routes(self) -> list[web.RouteDef]:
-        """Return a route for each path and method."""
-        return [web.get("/api/v1/events", self._list)]
-
-    async def _list(self, request: web.Request) -> web.Response:
-        query = read_query(request, (*FILTERS, "since", "until", "order", *PAGING))
-        order, limit = choice_of(query, "order", Order) or Order.LATEST, limit_of(query)
-        since, until = moment_of(query, "since"), moment_of(query, "until")
-        cursor = from_cursor(query["cursor"]) if "cursor" in query else None
+    @get("/api/v1/events", problems=NAMED_JOB)
+    async def list_events(self, query: EventsQuery) -> Page[EventModel]:
+        """List events, the latest first."""
+        events = self._services.store.events
         wanted = await filter_of(query, self._read)
         span = _Span(
-            after=await self._events.before(since) if since is not None else 0,
-            before=await self._events.before(until) + 1 if until is not None else None,
+            after=await events.before(query.since) if query.since is not None else 0,
+            before=await events.before(query.until) + 1 if query.until is not None else None,
         )
-        if order is Order.LATEST:
-            span = span if cursor is None else span.until(cursor)
-            rows = await self._events.falling(wanted, limit=limit + 1, after=span.after, before=span.before)
+        if query.order is Order.LATEST:
+            span = span if query.cursor is None else span.until(query.cursor)
+            rows = await events.falling(wanted, limit=query.limit + 1, after=span.after, before=span.before)
         else:
-            span = span if cursor is None else span.since(cursor)
-            rows = await self._events.rising(wanted, limit=limit + 1, after=span.after, before=span.before)
-        part, following = cut(rows, limit, lambda row: row[0])
-        return web.json_response({"items": [model_of(seq, event).as_json() for seq, event in part], "next": following})
+            span = span if query.cursor is None else span.since(query.cursor)
+            rows = await events.rising(wanted, limit=query.limit + 1, after=span.after, before=span.before)
+        part, following = query.cut(rows, lambda row: row[0])
+        return Page[EventModel](items=[model_of(seq, event) for seq, event in part], next=following)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +77,10 @@ class _Span:
         return _Span(after=self.after, before=row if self.before is None else min(self.before, row))
 
 
-async def filter_of(query: Mapping[str, str], read: Reader) -> EventFilter:
-    """Return which events are asked for; a ProblemError for a type that does not exist or a job that is not found."""
-    types = choices_of(query, "type", EventType)
-    job = await find_job(read, query["job"]) if "job" in query else None
-    return EventFilter(types=types, job_id=job.id if job is not None else None)
+async def filter_of(query: EventsQuery, read: Reader) -> EventFilter:
+    """Return which events are asked for; a ProblemError for a job that is not found."""
+    job = await find_job(read, query.job) if query.job is not None else None
+    return EventFilter(types=query.type, job_id=job.id if job is not None else None)
 
 
 def model_of(seq: int, event: JobEvent) -> EventModel:

@@ -10,9 +10,6 @@ from aiohttp.typedefs import Handler, Middleware
 
 from kling_daemon.api.problems import ProblemError
 
-OPEN_PATHS = frozenset({"/metrics", "/readyz"})
-"""What is answered without a token: neither tells anything about a job."""
-
 _SCHEME = "bearer"
 
 
@@ -21,13 +18,16 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def require_token(digests: Collection[bytes]) -> Middleware:
-    """Return the middleware that lets through who bears `Authorization: Bearer TOKEN` with one of the tokens."""
+def require_token(digests: Collection[bytes], open_paths: Collection[str]) -> Middleware:
+    """Return the middleware that lets through who bears `Authorization: Bearer TOKEN` with one of the tokens.
+
+    open_paths: what is answered without one.
+    """
     known = tuple(digests)
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in OPEN_PATHS and not _is_known(request, known):
+        if request.path not in open_paths and not _is_known(request, known):
             raise ProblemError(
                 HTTPStatus.UNAUTHORIZED,
                 "send a token of the daemon as `Authorization: Bearer …`",

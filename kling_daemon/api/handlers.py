@@ -2,13 +2,9 @@
 
 from http import HTTPStatus
 
-from aiohttp import web
-
-from kling_daemon.api.bodies import Nothing, read_body
 from kling_daemon.api.problems import ProblemError
-from kling_daemon.api.queries import read_query
-from kling_daemon.api.services import ApiServices
-from kling_daemon.client.models import ForgottenModel, HandlerModel
+from kling_daemon.api.routes import Routes, get, post
+from kling_daemon.client.models import ForgottenModel, HandlerModel, Page, PluginModel
 from kling_daemon.dispatch.status import HandlerStatus
 from kling_daemon.store import HandlerRow
 
@@ -16,49 +12,45 @@ UNLOADED = "unloaded"
 """The state of a handler that the store knows and the configuration does not: its deliveries are parked."""
 
 
-class HandlerRoutes:
+class HandlerRoutes(Routes):
     """The routes `/api/v1/handlers` and `/api/v1/plugins`."""
 
-    def __init__(self, services: ApiServices) -> None:
-        """Take the daemon's parts."""
-        self._services = services
-
-    def routes(self) -> list[web.RouteDef]:
-        """Return a route for each path and method."""
-        return [
-            web.get("/api/v1/handlers", self._handlers),
-            web.post("/api/v1/handlers/{name}/forget", self._forget),
-            web.get("/api/v1/plugins", self._plugins),
-        ]
-
-    async def _handlers(self, request: web.Request) -> web.Response:
-        read_query(request, ())
+    @get("/api/v1/handlers")
+    async def list_handlers(self) -> Page[HandlerModel]:
+        """List the handlers, those of earlier runs included."""
         # A row without events is that of a handler that was forgotten.
-        rows = {row.name: row for row in await self._services.store.read.handlers() if row.events}
+        rows = {row.name: row for row in await self._read.handlers() if row.events}
         loaded = {status.name: status for status in self._services.handlers()}
-        items = [_model(name, rows.get(name), loaded.get(name)).as_json() for name in sorted(rows.keys() | loaded)]
-        return web.json_response({"items": items, "next": None})
+        items = [_model(name, rows.get(name), loaded.get(name)) for name in sorted(rows.keys() | loaded)]
+        return Page[HandlerModel](items=items, next=None)
 
-    async def _forget(self, request: web.Request) -> web.Response:
-        read_query(request, ())
-        await read_body(request, Nothing)
-        name = request.match_info["name"]
+    @post(
+        "/api/v1/handlers/{name}/forget",
+        problems={HTTPStatus.CONFLICT: "this handler is loaded; take it out of the configuration and restart first"},
+    )
+    async def forget_handler(self, name: str) -> ForgottenModel:
+        """Forget a handler that is not configured any more.
+
+        What it has waiting or dead is dropped, and no more is collected for it until it is configured again.
+        """
         statuses = self._services.handlers()
         if any(status.name == name for status in statuses):
             detail = "this handler is loaded; take it out of the configuration and restart the daemon first"
             raise ProblemError(HTTPStatus.CONFLICT, detail)
-        known = {row.name for row in await self._services.store.read.handlers() if row.events}
+        known = {row.name for row in await self._read.handlers() if row.events}
         dropped = await self._services.store.forget_handler(name) if name in known else None
         if dropped is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, "no handler has this name")
         for status in statuses:
             if name in status.depends_on:
                 self._services.wake(status.name)
-        return web.json_response(ForgottenModel(name=name, dropped=dropped).as_json())
+        return ForgottenModel(name=name, dropped=dropped)
 
-    async def _plugins(self, request: web.Request) -> web.Response:
-        read_query(request, ())
-        return web.json_response({"items": [plugin.as_json() for plugin in self._services.plugins], "next": None})
+    @get("/api/v1/plugins")
+    async def list_plugins(self) -> Page[PluginModel]:
+        """List the plugins that were found when the daemon started."""
+        items = [PluginModel.model_validate(plugin.as_json()) for plugin in self._services.plugins]
+        return Page[PluginModel](items=items, next=None)
 
 
 def _model(name: str, row: HandlerRow | None, status: HandlerStatus | None) -> HandlerModel:

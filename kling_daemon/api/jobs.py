@@ -2,68 +2,75 @@
 
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Annotated
 
+import pydantic
 from aiohttp import web
 
-from kling_daemon.api.bodies import Nothing, read_body
 from kling_daemon.api.problems import ProblemError
-from kling_daemon.api.queries import PAGING, before_of, choice_of, cut, limit_of, read_query, seconds_of
-from kling_daemon.api.services import ApiServices
-from kling_daemon.api.waiting import WaitingRoom
+from kling_daemon.api.queries import Paging, Query, seconds
+from kling_daemon.api.routes import Routes, get, post
+from kling_daemon.client.models import JobModel, Page
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store import AmbiguousReferenceError, Reader
 from kling_daemon.submission import NotCancellableError
 
-DEFAULT_WAIT = timedelta(seconds=30)
 MAX_WAIT = timedelta(minutes=5)
 
+JobReference = Annotated[
+    str, pydantic.Field(description="The job's own id, Kling's task id or the external id, looked for in this order.")
+]
+AMBIGUOUS = {HTTPStatus.CONFLICT: "more than one job answers to this id; use the job's own id"}
+NAMED_JOB = {HTTPStatus.NOT_FOUND: "no job has this id, task id or external id", **AMBIGUOUS}
 
-class JobRoutes:
+
+class JobsQuery(Paging):
+    """Which jobs are listed."""
+
+    state: JobState | None = None
+
+
+class WaitQuery(Query):
+    """How long to wait."""
+
+    timeout: Annotated[timedelta, seconds(most=MAX_WAIT)] = timedelta(seconds=30)
+    """After how many seconds the job is answered as it stands; at most 300."""
+
+
+class JobRoutes(Routes):
     """The routes below `/api/v1/jobs`."""
 
-    def __init__(self, services: ApiServices, waiting: WaitingRoom) -> None:
-        """Take the daemon's parts and the place where requests wait."""
-        self._services = services
-        self._read = services.store.read
-        self._waiting = waiting
+    @get("/api/v1/jobs")
+    async def list_jobs(self, query: JobsQuery) -> Page[JobModel]:
+        """List jobs, the latest first."""
+        rows = await self._read.jobs(limit=query.limit + 1, before=query.cursor, state=query.state)
+        part, following = query.cut(rows, lambda row: row[0])
+        return Page[JobModel](items=[job_model(job) for _, job in part], next=following)
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return a route for each path and method."""
-        return [
-            web.get("/api/v1/jobs", self._list),
-            web.get("/api/v1/jobs/{ref}", self._show),
-            web.get("/api/v1/jobs/{ref}/wait", self._wait),
-            web.post("/api/v1/jobs/{ref}/cancel", self._cancel),
-        ]
+    @get("/api/v1/jobs/{ref}", problems=AMBIGUOUS)
+    async def show_job(self, ref: JobReference) -> JobModel:
+        """Show one job."""
+        return job_model(await find_job(self._read, ref))
 
-    async def _list(self, request: web.Request) -> web.Response:
-        query = read_query(request, ("state", *PAGING))
-        state, limit = choice_of(query, "state", JobState), limit_of(query)
-        rows = await self._read.jobs(limit=limit + 1, before=before_of(query), state=state)
-        part, cursor = cut(rows, limit, lambda row: row[0])
-        return web.json_response({"items": [job.as_json() for _, job in part], "next": cursor})
+    @get("/api/v1/jobs/{ref}/wait", problems=AMBIGUOUS)
+    async def wait_for_job(self, ref: JobReference, query: WaitQuery, request: web.Request) -> JobModel:
+        """Show one job once it has ended.
 
-    async def _show(self, request: web.Request) -> web.Response:
-        read_query(request, ())
-        job = await find_job(self._read, request.match_info["ref"])
-        return web.json_response(job.as_json())
+        It is answered as it stands when the time is over or the daemon stops; its state tells which.
+        """
+        job = await find_job(self._read, ref)
+        return job_model(await self._waiting.until_end(job, query.timeout, gone=lambda: request.transport is None))
 
-    async def _wait(self, request: web.Request) -> web.Response:
-        query = read_query(request, ("timeout",))
-        patience = seconds_of(query, "timeout", default=DEFAULT_WAIT, most=MAX_WAIT)
-        job = await find_job(self._read, request.match_info["ref"])
-        job = await self._waiting.until_end(job, patience, gone=lambda: request.transport is None)
-        return web.json_response(job.as_json())
+    @post("/api/v1/jobs/{ref}/cancel", problems={HTTPStatus.CONFLICT: "its create is being sent, or Kling has it"})
+    async def cancel_job(self, ref: JobReference) -> JobModel:
+        """Give up a job that was not sent yet.
 
-    async def _cancel(self, request: web.Request) -> web.Response:
-        read_query(request, ())
-        await read_body(request, Nothing)
-        job = await find_job(self._read, request.match_info["ref"])
+        One that was cancelled before is answered as it stands.
+        """
         try:
-            cancelled = await self._services.cancel(job)
+            return job_model(await self._services.cancel(await find_job(self._read, ref)))
         except NotCancellableError as error:
             raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
-        return web.json_response(cancelled.as_json())
 
 
 async def find_job(read: Reader, reference: str) -> Job:
@@ -71,8 +78,12 @@ async def find_job(read: Reader, reference: str) -> Job:
     try:
         job = await read.job(reference)
     except AmbiguousReferenceError:
-        detail = "more than one job answers to this id; use the job's own id"
-        raise ProblemError(HTTPStatus.CONFLICT, detail) from None
+        raise ProblemError(HTTPStatus.CONFLICT, AMBIGUOUS[HTTPStatus.CONFLICT]) from None
     if job is None:
-        raise ProblemError(HTTPStatus.NOT_FOUND, "no job has this id, task id or external id")
+        raise ProblemError(HTTPStatus.NOT_FOUND, NAMED_JOB[HTTPStatus.NOT_FOUND])
     return job
+
+
+def job_model(job: Job) -> JobModel:
+    """Return a job as it is answered."""
+    return JobModel.model_validate(job, from_attributes=True)

@@ -2,49 +2,40 @@
 
 from http import HTTPStatus
 
-from aiohttp import web
-
-from kling_daemon.api.bodies import read_body
+from kling_daemon.api.jobs import job_model
 from kling_daemon.api.problems import ProblemError, bad_request
-from kling_daemon.api.queries import read_query
-from kling_daemon.api.services import ApiServices
-from kling_daemon.client.models import CheckedModel, CheckModel, JobModel, SubmitModel
+from kling_daemon.api.routes import Created, Routes, post
+from kling_daemon.client.models import CheckedModel, CheckModel, JobModel, Page, SubmitModel
 from kling_daemon.ids import keyed_job_id
 from kling_daemon.jobs import Job
 from kling_daemon.submission import SubmitRefusedError
 
 
-class OrderRoutes:
+class OrderRoutes(Routes):
     """The routes that take orders to create jobs."""
 
-    def __init__(self, services: ApiServices) -> None:
-        """Take the daemon's parts."""
-        self._services = services
-        self._read = services.store.read
+    @post("/api/v1/jobs", problems={HTTPStatus.CONFLICT: "the idempotency key has made a job of another endpoint"})
+    async def submit_job(self, body: SubmitModel) -> Created[JobModel] | JobModel:
+        """Create a job.
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return a route for each path and method."""
-        return [web.post("/api/v1/jobs", self._submit), web.post("/api/v1/jobs/check", self._check)]
-
-    async def _submit(self, request: web.Request) -> web.Response:
-        read_query(request, ())
-        order = await read_body(request, SubmitModel)
+        It is answered once the intent is on disk; Kling is asked right afterwards. An order whose idempotency key has
+        made a job is answered with that job as it stands.
+        """
         try:
-            known = await self._made_by(order)
-            job = known or await self._services.submit(
-                order.endpoint, order.body, tags=order.tags, external_id=order.external_id, job_id=_job_id_of(order)
+            known = await self._made_by(body)
+            if known is not None:
+                return job_model(known)
+            job = await self._services.submit(
+                body.endpoint, body.body, tags=body.tags, external_id=body.external_id, job_id=_job_id_of(body)
             )
         except SubmitRefusedError as error:
             raise bad_request(str(error)) from None
-        status = HTTPStatus.CREATED if known is None else HTTPStatus.OK
-        headers = {"Location": f"/api/v1/jobs/{job.id}"}
-        return web.json_response(job.as_json(), status=status, headers=headers)
+        return Created(model=job_model(job), location=f"/api/v1/jobs/{job.id}")
 
-    async def _check(self, request: web.Request) -> web.Response:
-        read_query(request, ())
-        orders = (await read_body(request, CheckModel)).orders
-        items = [(await self._checked(order)).as_json() for order in orders]
-        return web.json_response({"items": items, "next": None})
+    @post("/api/v1/jobs/check")
+    async def check_orders(self, body: CheckModel) -> Page[CheckedModel]:
+        """Tell whether jobs would be created, and create none."""
+        return Page[CheckedModel](items=[await self._checked(order) for order in body.orders], next=None)
 
     async def _checked(self, order: SubmitModel) -> CheckedModel:
         try:
@@ -55,8 +46,7 @@ class OrderRoutes:
                 )
         except (SubmitRefusedError, ProblemError) as error:
             return CheckedModel(refusal=str(error), job=None)
-        job = JobModel.model_validate(known.as_json()) if known is not None else None
-        return CheckedModel(refusal=None, job=job)
+        return CheckedModel(refusal=None, job=job_model(known) if known is not None else None)
 
     async def _made_by(self, order: SubmitModel) -> Job | None:
         """Return the job that the order's key has made; a ProblemError of 409 where that is another order's."""

@@ -1,108 +1,124 @@
 """Reading the query strings of requests: strictly, so that a misspelt filter is an error and not a full list."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
+import pydantic
 from aiohttp import web
+from pydantic_core import ErrorDetails
 
-from kling_daemon.api.cursors import from_cursor, to_cursor
+from kling_daemon.api.cursors import CURSOR_PATTERN, from_cursor, to_cursor
 from kling_daemon.api.problems import bad_request
 from kling_daemon.spelling import did_you_mean
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
-PAGING = ("limit", "cursor")
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DIGITS = 9
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
-
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
+_NUMBER = re.compile(r"[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
-Choice = TypeVar("Choice", bound=StrEnum)
 Row = TypeVar("Row")
 
 
-def read_query(request: web.Request, known: Collection[str]) -> Mapping[str, str]:
-    """Return the query's parameters; a ProblemError when one is unknown or given twice."""
-    query = request.query
+class Query(pydantic.BaseModel):
+    """What a route takes behind the question mark; each field is a parameter."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+def seconds(most: timedelta) -> Any:
+    """Return the validator of a parameter in seconds, which becomes no longer than the most."""
+
+    def read(text: object) -> timedelta:
+        if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+            raise ValueError("must be a number of seconds, such as 30 or 0.5")
+        return timedelta(seconds=min(float(text), most.total_seconds()))
+
+    return pydantic.BeforeValidator(read, json_schema_input_type=Annotated[float, pydantic.Field(ge=0)])
+
+
+def _moment(text: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(text)).astimezone(UTC) if _MOMENT.fullmatch(str(text)) else None
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
+        raise ValueError("must be a moment such as 2026-11-21T19:18:39Z; a plus in an offset is sent as %2B")
+    return moment
+
+
+Moment = Annotated[datetime, pydantic.BeforeValidator(_moment, json_schema_input_type=pydantic.AwareDatetime)]
+"""A parameter that is a moment, as RFC 3339 writes it with an offset; in UTC."""
+
+
+def split(text: object) -> object:
+    """Return the words of a parameter that takes several, with commas between them."""
+    return text.split(",") if isinstance(text, str) else text
+
+
+def _limit(text: object) -> int:
+    """Return how many items a list may answer; too many or too few are brought to the nearest that is possible."""
+    if not isinstance(text, str) or not _INTEGER.fullmatch(text):
+        raise ValueError("must be a whole number")
+    if len(text) > _DIGITS:  # Python refuses to read thousands of digits
+        return 1 if text.startswith("-") else MAX_LIMIT
+    return min(max(int(text), 1), MAX_LIMIT)
+
+
+def _cursor(text: object) -> int:
+    return from_cursor(str(text))
+
+
+CursorText = Annotated[str, pydantic.Field(pattern=CURSOR_PATTERN)]
+
+
+class Paging(Query):
+    """What every list takes that comes in parts."""
+
+    limit: Annotated[int, pydantic.BeforeValidator(_limit, json_schema_input_type=int)] = DEFAULT_LIMIT
+    """How many items the answer may have; brought to the nearest of 1 to 500."""
+    cursor: Annotated[int | None, pydantic.BeforeValidator(_cursor, json_schema_input_type=CursorText)] = None
+    """The `next` of an earlier answer: the list goes on there."""
+
+    def cut(self, rows: list[Row], number: Callable[[Row], int]) -> tuple[list[Row], str | None]:
+        """Cut rows, one more than wanted where there are more, into a part and the cursor of the next one."""
+        part = rows[: self.limit]
+        return part, to_cursor(number(part[-1])) if len(rows) > self.limit else None
+
+
+Q = TypeVar("Q", bound=Query)
+
+
+def read_query(request: web.Request, model: type[Q]) -> Q:
+    """Return the query's parameters; a ProblemError when one is unknown, makes no sense or is given twice."""
+    query, known = request.query, model.model_fields
     for name in query:
         if name not in known:
             there_are = f"; there are {', '.join(known)}" if known else ""
             raise bad_request(f"no such parameter: '{name}'{did_you_mean(name, known) or there_are}")
         if len(query.getall(name)) > 1:
             raise bad_request(f"{name} is given more than once")
-    return dict(query)
-
-
-def choice_of(query: Mapping[str, str], name: str, choices: type[Choice]) -> Choice | None:
-    """Return a parameter that is one of a few words; None when it is left out."""
-    word = query.get(name)
-    if word is None:
-        return None
     try:
-        return choices(word)
-    except ValueError:
-        known = [str(choice) for choice in choices]
-        raise bad_request(f"{name} must be one of {', '.join(known)}{did_you_mean(word, known)}") from None
+        return model.model_validate(dict(query))
+    except pydantic.ValidationError as error:
+        details = error.errors(include_url=False)
+        raise bad_request("; ".join(_explain(detail) for detail in details)) from None
 
 
-def seconds_of(query: Mapping[str, str], name: str, *, default: timedelta, most: timedelta) -> timedelta:
-    """Return a parameter in seconds, no longer than the most."""
-    text = query.get(name)
-    if text is None:
-        return default
-    if not _SECONDS.fullmatch(text):
-        raise bad_request(f"{name} must be a number of seconds, such as 30 or 0.5")
-    return timedelta(seconds=min(float(text), most.total_seconds()))
-
-
-def choices_of(query: Mapping[str, str], name: str, choices: type[Choice]) -> frozenset[Choice] | None:
-    """Return a parameter that is some of a few words, with commas between them; None when it is left out."""
-    if name not in query:
-        return None
-    words = [choice_of({name: word}, name, choices) for word in query[name].split(",")]
-    return frozenset(word for word in words if word is not None)
-
-
-def moment_of(query: Mapping[str, str], name: str) -> datetime | None:
-    """Return a parameter that is a moment, as RFC 3339 writes it with an offset."""
-    text = query.get(name)
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text).astimezone(UTC) if _MOMENT.fullmatch(text) else None
-    except (ValueError, OverflowError):
-        moment = None
-    if moment is None:
-        raise bad_request(f"{name} must be a moment such as 2026-11-21T19:18:39Z; a plus in an offset is sent as %2B")
-    return moment
-
-
-def limit_of(query: Mapping[str, str]) -> int:
-    """Return how many items a list may answer; too many or too few are brought to the nearest that is possible."""
-    text = query.get("limit")
-    if text is None:
-        return DEFAULT_LIMIT
-    if not _INTEGER.fullmatch(text):
-        raise bad_request("limit must be a whole number")
-    if len(text) > _DIGITS:  # Python refuses to read thousands of digits
-        return 1 if text.startswith("-") else MAX_LIMIT
-    return min(max(int(text), 1), MAX_LIMIT)
-
-
-def before_of(query: Mapping[str, str]) -> int | None:
-    """Return the row before which this part of a list begins; None for the first part."""
-    text = query.get("cursor")
-    return None if text is None else from_cursor(text)
-
-
-def cut(rows: list[Row], limit: int, number: Callable[[Row], int]) -> tuple[list[Row], str | None]:
-    """Cut rows, one more than wanted where there are more, into a part and the cursor of the next one."""
-    part = rows[:limit]
-    return part, to_cursor(number(part[-1])) if len(rows) > limit else None
+def _explain(detail: ErrorDetails) -> str:
+    """Say what is wrong with a parameter, in the words of a validator of ours where it was one."""
+    name, context = detail["loc"][0], detail.get("ctx", {})
+    match detail["type"]:
+        case "value_error":
+            return f"{name} {context['error']}"
+        case "enum":
+            known = re.findall(r"'([^']*)'", context["expected"])
+            return f"{name} must be one of {', '.join(known)}{did_you_mean(str(detail['input']), known)}"
+        case _:
+            return f"{name}: {detail['msg']}"

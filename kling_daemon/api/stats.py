@@ -1,12 +1,9 @@
 """The numbers of the local API."""
 
 from datetime import timedelta
-from typing import Any
 
-from aiohttp import web
-
-from kling_daemon.api.queries import read_query
-from kling_daemon.api.services import ApiServices
+from kling_daemon.api.routes import Routes, get
+from kling_daemon.client.models import MissedModel, NoticeModel, PunctualityModel, StatsModel
 from kling_daemon.clock import optional
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.punctuality import Punctuality
@@ -15,46 +12,37 @@ PARKED = "parked"
 """How a delivery is counted that waits for a handler that is not loaded."""
 
 
-class StatsRoutes:
+class StatsRoutes(Routes):
     """The route `/api/v1/stats`."""
 
-    def __init__(self, services: ApiServices) -> None:
-        """Take the daemon's parts."""
-        self._services = services
-
-    def routes(self) -> list[web.RouteDef]:
-        """Return a route for each path and method."""
-        return [web.get("/api/v1/stats", self._stats)]
-
-    async def _stats(self, request: web.Request) -> web.Response:
-        read_query(request, ())
-        read = self._services.store.read
+    @get("/api/v1/stats")
+    async def show_stats(self) -> StatsModel:
+        """Show the daemon in numbers."""
+        read = self._read
         missed = await read.missed_callbacks()
         punctuality = await read.punctuality(self._services.clock.now())
-        return web.json_response(
-            {
-                "jobs": await read.job_counts(),
-                "events": await read.event_counts(),
-                "deliveries": self._with_parked(await read.delivery_counts()),
-                "callbacks": await read.callback_counts(),
-                "missed_callbacks": [{**kind._asdict(), "jobs": jobs} for kind, jobs in missed.items()],
-                "punctuality": [self._punctuality(of_kind) for of_kind in punctuality],
-                "notices": [notice.as_json() for notice in await read.open_notices()],
-                "kling_requests": dict(self._services.kling_requests()),
-                "hints": await read.hint_count(),
-            }
+        return StatsModel(
+            jobs=await read.job_counts(),
+            events=await read.event_counts(),
+            deliveries=self._with_parked(await read.delivery_counts()),
+            callbacks=await read.callback_counts(),
+            missed_callbacks=[MissedModel(**kind._asdict(), jobs=jobs) for kind, jobs in missed.items()],
+            punctuality=[self._punctuality(of_kind) for of_kind in punctuality],
+            notices=[NoticeModel.model_validate(notice, from_attributes=True) for notice in await read.open_notices()],
+            kling_requests=dict(self._services.kling_requests()),
+            hints=await read.hint_count(),
         )
 
-    def _punctuality(self, of_kind: Punctuality) -> dict[str, Any]:
-        return {
+    def _punctuality(self, of_kind: Punctuality) -> PunctualityModel:
+        return PunctualityModel(
             **of_kind.kind._asdict(),
-            "jobs": of_kind.jobs,
-            "missed": of_kind.missed,
-            "late": of_kind.late,
-            "usual_delay_seconds": optional(timedelta.total_seconds, of_kind.usual_delay),
-            "longest_delay_seconds": optional(timedelta.total_seconds, of_kind.longest_delay),
-            "polled_after_seconds": round(self._services.polling.patience(of_kind.kind).total_seconds(), 3),
-        }
+            jobs=of_kind.jobs,
+            missed=of_kind.missed,
+            late=of_kind.late,
+            usual_delay_seconds=optional(timedelta.total_seconds, of_kind.usual_delay),
+            longest_delay_seconds=optional(timedelta.total_seconds, of_kind.longest_delay),
+            polled_after_seconds=round(self._services.polling.patience(of_kind.kind).total_seconds(), 3),
+        )
 
     def _with_parked(self, counts: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
         loaded = {status.name for status in self._services.handlers()}

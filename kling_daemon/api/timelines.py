@@ -5,12 +5,9 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import web
-
-from kling_daemon.api.jobs import find_job
+from kling_daemon.api.jobs import AMBIGUOUS, JobReference, find_job
 from kling_daemon.api.problems import ProblemError
-from kling_daemon.api.queries import read_query
-from kling_daemon.api.services import ApiServices
+from kling_daemon.api.routes import Routes, get
 from kling_daemon.api.stats import PARKED
 from kling_daemon.client.models import TimelineEntryModel, TimelineModel, UpcomingModel
 from kling_daemon.deliveries import OPEN_STATES, DeliveryState
@@ -24,27 +21,23 @@ _NOTHING = dict.fromkeys(TimelineEntryModel.model_fields)
 _SETTLED = "settled"
 
 
-class TimelineRoutes:
+class TimelineRoutes(Routes):
     """The route `/api/v1/jobs/{ref}/timeline`."""
 
-    def __init__(self, services: ApiServices) -> None:
-        """Take the daemon's parts."""
-        self._services = services
+    @get("/api/v1/jobs/{ref}/timeline", problems=AMBIGUOUS)
+    async def show_timeline(self, ref: JobReference) -> TimelineModel:
+        """Tell what happened to one job, and what is to come.
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return a route for each path and method."""
-        return [web.get("/api/v1/jobs/{ref}/timeline", self._timeline)]
-
-    async def _timeline(self, request: web.Request) -> web.Response:
-        read_query(request, ())
-        read = self._services.store.read
-        job = await find_job(read, request.match_info["ref"])
+        It bears no results and no signed URLs, so that it can be shown to others.
+        """
+        read = self._read
+        job = await find_job(read, ref)
         history = await read.history(job.id, limit=MAX_ENTRIES + 1)
         if history is None:  # it was there a moment ago: old jobs are deleted at some time
             raise ProblemError(HTTPStatus.NOT_FOUND, "this job is not kept any more")
         loaded = {status.name for status in self._services.handlers()}
         needs = {row.name: row.depends_on for row in await read.handlers()}
-        return web.json_response(_model(history, loaded, needs).as_json())
+        return _model(history, loaded, needs)
 
 
 def _model(history: History, loaded: Collection[str], needs: Mapping[str, Collection[str]]) -> TimelineModel:

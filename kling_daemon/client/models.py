@@ -12,7 +12,11 @@ from kling_daemon.clock import to_rfc3339
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.jobs import JobState
 
-Moment = Annotated[pydantic.AwareDatetime, pydantic.PlainSerializer(to_rfc3339, return_type=str)]
+Moment = Annotated[
+    pydantic.AwareDatetime,
+    pydantic.PlainSerializer(to_rfc3339, return_type=str),
+    pydantic.WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 """An aware moment, written as `2026-11-21T19:18:39.123Z`."""
 
 
@@ -66,7 +70,7 @@ class ChargeModel(Answer):
 
 
 class JobModel(Answer):
-    """A job; what each field means is told at `kling_daemon.jobs.Job`."""
+    """A job; `kling_daemon.jobs.Job` tells what each field means."""
 
     id: str
     task_id: str | None

@@ -140,7 +140,11 @@ class Reader:
         self, *, limit: int, before: int | None = None, state: JobState | None = None
     ) -> list[tuple[int, Job]]:
         """Return a page of jobs with their row numbers, the latest first."""
-        parameters = {"before": before or _FAR, "state": state.value if state else None, "limit": limit}
+        parameters = {
+            "before": _FAR if before is None else before,
+            "state": state.value if state else None,
+            "limit": limit,
+        }
         return [(row["seq"], from_row(row).job) for row in await self._queries.all("jobs", parameters)]
 
     async def events(
@@ -161,7 +165,7 @@ class Reader:
     ) -> list[DeliveryRow]:
         """Return a page of deliveries, the latest first; the last one's id is the next page's `before`."""
         parameters = {
-            "before": before or _FAR,
+            "before": _FAR if before is None else before,
             "state": state.value if state else None,
             "handler": handler,
             "job": job_id,

@@ -67,7 +67,7 @@ async def test_events_are_chosen_by_job_type_and_time(tmp_path):
         ("until=2026-11-21T19:18:39", "until must be a moment such as"),
         ("since=0001-01-01T00:00:00%2B23:00", "since must be a moment such as"),
         ("order=random", "order must be one of latest, oldest"),
-        ("cursor=AAAAAAAAAAA", "cursor must be"),
+        ("cursor=QAAAAAAAAAA", "cursor must be"),
         ("cursors=x", "did you mean"),
     ],
 )

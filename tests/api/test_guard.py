@@ -65,7 +65,7 @@ async def test_metrics_and_readiness_need_no_token(api):
     assert answer.status == 200
     assert b"kling_daemon_tests_total 1.0" in raw
     answer, raw = await get(api, "/readyz", {})
-    assert (answer.status, json.loads(raw)) == (200, {"ready": True})
+    assert (answer.status, json.loads(raw)) == (200, {"ready": True, "reasons": []})
 
 
 async def test_a_daemon_that_is_not_ready_says_why(api):

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from aiohttp import web
 from fakes.reports import make_report
 from prometheus_client import CollectorRegistry, Counter
 
@@ -54,6 +55,7 @@ class LocalApi:
     woken: list[str] = field(default_factory=list)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     target: Target = NOWHERE
+    application: web.Application | None = None
 
     async def submit(
         self,
@@ -139,7 +141,8 @@ async def local_api(
             obstacles=lambda: api.obstacles,
             token_digests=[digest("another-token-of-at-least-thirty-two-chars"), digest(TOKEN)],
         )
-        async with listening(build_api(services), address) as bound:
+        api.application = build_api(services)
+        async with listening(api.application, address) as bound:
             url = str(bound) if isinstance(bound, UnixAddress) else f"http://{bound}"
             api.target = Target(url=url, token=TOKEN, token_from="the test")
             yield api
