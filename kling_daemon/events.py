@@ -45,6 +45,8 @@ class NoticeKind(StrEnum):
     """Kling has not given a usable answer for a while; jobs are polled when it does."""
     KLING_CREDENTIALS = "kling.credentials"
     """Kling refuses our credentials or our address; nothing can be asked or submitted."""
+    KLING_ACCOUNT = "kling.account"
+    """Kling answers, but does not know jobs that it has taken: the key may be another account's. None is ended."""
     KLING_BALANCE = "kling.balance"
     """The account is in arrears or its resource pack is empty; submissions are held."""
 

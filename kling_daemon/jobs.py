@@ -58,6 +58,8 @@ class FailureReason(StrEnum):
     """A person gave it up while it was queued: nothing was sent and nothing is billed. Kling can cancel nothing."""
     UNCONFIRMED = "unconfirmed"
     """The create got no clear answer and nobody can be asked whether the task exists. It is never sent again."""
+    LOST = "lost"
+    """Kling has repeatedly said that it does not know it, while it knows the jobs made around it."""
     DELETED = "deleted"
     """Kling says that the result was deleted."""
     OTHER = "other"

@@ -121,7 +121,7 @@ def adopt(report: Report, account: str) -> Change:
 
 def fold(job: Job, report: Report) -> Change:
     """Return what the job is after one more report; the same report again changes nothing."""
-    if job.state.is_terminal and report.verdict not in (None, job.state):
+    if job.state.is_terminal and _contradicts(report, job):
         contradicted = replace(job, contradicted=True, task_id=job.task_id or report.task_id)
         return Change(job=contradicted, previous_state=job.state, advanced=False, contradicted=True)
     state = job.state
@@ -157,6 +157,14 @@ def fold(job: Job, report: Report) -> Change:
     return Change(job=after, previous_state=job.state, advanced=state is not job.state, contradicted=False)
 
 
+def _contradicts(report: Report, ended: Job) -> bool:
+    """Return whether a report speaks of another end than the one that stands, or of life after a loss."""
+    if report.verdict is not None or ended.reason is not FailureReason.LOST or report.task_id is None:
+        return report.verdict not in (None, ended.state)
+    # What Kling answers now, or what has happened since; not a callback that was late or comes again.
+    return report.source is not Source.CALLBACK or (report.updated_at or ended.updated_at) > ended.updated_at
+
+
 def _submitted_at(report: Report) -> datetime | None:
     return (report.created_at or report.received_at) if report.task_id is not None else None
 
@@ -173,7 +181,8 @@ def _verdict(job: Job, report: Report, *, ends: bool) -> tuple[str, FailureReaso
 
 
 def _verdict_rank(message: str, reason: FailureReason | None, stamp: datetime | None) -> tuple[Any, ...]:
-    telling = reason is not None and reason is not FailureReason.OTHER
+    # What Kling itself says about a job's end says more than that it had lost it.
+    telling = reason not in (None, FailureReason.OTHER, FailureReason.LOST)
     return telling, bool(message), _moment(stamp), message, reason or ""
 
 

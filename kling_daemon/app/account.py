@@ -12,7 +12,7 @@ from kling_daemon.config import Settings
 from kling_daemon.jobs import Generation, Job
 from kling_daemon.kling.client import NEEDS_API_KEY, KlingClient
 from kling_daemon.kling.endpoints import endpoint_of
-from kling_daemon.poller import Poller
+from kling_daemon.poller import Losses, Poller
 from kling_daemon.store import Store
 from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
 from kling_daemon.telemetry import Metrics
@@ -105,6 +105,14 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         callback_url=f"{public_url}{settings.receiver.path}" if public_url is not None else None,
         on_accepted=submitter.wake,
     )
+    losses = Losses(
+        store=parts.store,
+        tracker=parts.tracker,
+        client=client,
+        board=parts.board,
+        clock=parts.clock,
+        grace=settings.poller.unknown_grace,
+    )
     poller = Poller(
         store=parts.store,
         tracker=parts.tracker,
@@ -114,6 +122,7 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         counters=parts.metrics,
         adopt=settings.trust.adopt == "called",
         hint_queries_per_minute=settings.trust.hint_queries_per_minute,
+        losses=losses,
     )
     return Account(
         loops={"submitter": submitter, "poller": poller},

@@ -80,6 +80,8 @@ class PollerSettings(Section):
     fallback_after: Duration = timedelta(minutes=5)
     interval: PositiveDuration = timedelta(seconds=15)
     max_interval: PositiveDuration = timedelta(minutes=5)
+    unknown_grace: PositiveDuration = timedelta(minutes=10)
+    """For how long Kling must not have known a job before it can be lost."""
 
 
 class StoreSettings(Section):

@@ -10,9 +10,10 @@ import structlog
 
 from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
-from kling_daemon.jobs import Generation
 from kling_daemon.kling.client import MAX_IDS, KlingClient
 from kling_daemon.kling.errors import KlingError
+from kling_daemon.poller.losses import Losses
+from kling_daemon.poller.neighbours import has_own_query
 from kling_daemon.reports import Report
 from kling_daemon.store import News, Store, StoredJob, StoreUnavailableError
 from kling_daemon.tracking import KlingHealth, Tracker
@@ -53,9 +54,11 @@ class Poller:
         counters: Counters,
         adopt: bool,
         hint_queries_per_minute: float,
+        losses: Losses,
     ) -> None:
         """Take whom to ask, whom to tell, and how often hints without weight may cost a query.
 
+        losses: told of what Kling knows and does not know.
         adopt: whether a task that a hint named and Kling knows is tracked from then on.
         """
         self._store = store
@@ -65,6 +68,7 @@ class Poller:
         self._clock = clock
         self._counters = counters
         self._adopt = adopt
+        self._losses = losses
         self._hint_pause = 60 / hint_queries_per_minute
         # By the clock that never jumps: a wall clock that is set back must not silence hints for so long.
         self._next_hint_query = clock.monotonic()
@@ -125,23 +129,26 @@ class Poller:
         await self._record([(by_task[report.task_id or ""], report) for report in answers.reports], asked_at)
         if answers.reports or trouble is None:
             await self._health.answered()
+        elif not answers.unknown_ids:
+            self._losses.begin_anew()
         unknown = [by_task[task_id] for task_id in answers.unknown_ids]
         # With access and secret key alone, each was already asked for at its own path.
         ask_again = self._client.opens_new_generation
-        await self._put_off_strangers([stored for stored in unknown if not (ask_again and _has_own_query(stored))])
+        strangers = [stored for stored in unknown if not (ask_again and has_own_query(stored.job))]
+        await self._put_off_strangers(strangers, asked_at)
         unanswered = [by_task[task_id] for task_id in answers.unanswered_ids]
         if trouble is not None:
             self._counters.polls("failed", len(unanswered))
             return trouble
         # What Kling will not answer, or nobody can read, must not be asked for again and again without a pause.
         await self._put_off(unanswered, "unreadable")
-        return await self._ask_one_by_one([stored for stored in unknown if ask_again and _has_own_query(stored)])
+        return await self._ask_one_by_one([stored for stored in unknown if ask_again and has_own_query(stored.job)])
 
-    async def _put_off_strangers(self, strangers: Sequence[StoredJob]) -> None:
-        """Put off jobs that Kling does not know. However often that happens, it ends none of them."""
+    async def _put_off_strangers(self, strangers: Sequence[StoredJob], asked_at: datetime) -> None:
+        """Put off jobs that Kling does not know, unless it is clear by now that they are lost."""
         if strangers:
             log.warning("kling does not know jobs", jobs=len(strangers), first_job_id=strangers[0].job.id)
-        await self._put_off(strangers, "unknown")
+            await self._put_off(await self._losses.unknown(strangers, asked_at), "unknown")
 
     async def _ask_one_by_one(self, unknown: Sequence[StoredJob]) -> KlingError | None:
         """Ask for legacy jobs that `GET /tasks` does not know at the path that made them; what is left stays due."""
@@ -160,7 +167,7 @@ class Poller:
             if report is not None:
                 await self._record([(stored, report)], asked_at)
             else:
-                await self._put_off_strangers([stored])
+                await self._put_off_strangers([stored], asked_at)
         return None
 
     async def _put_off(self, jobs: Sequence[StoredJob], outcome: str) -> None:
@@ -175,6 +182,7 @@ class Poller:
             await self._tracker.record_all(
                 [News(report=report, job_id=stored.job.id, polled_at=asked_at) for stored, report in answers]
             )
+            await self._losses.known([stored.job.id for stored, _ in answers])
 
     async def _follow_hints(self) -> KlingError | None:
         """Ask about one batch of task ids that somebody named without proof; what Kling knows is recorded.
@@ -195,12 +203,6 @@ class Poller:
             await self._health.answered()
             await self._store.drop_hints(hinted)
         return trouble
-
-
-def _has_own_query(stored: StoredJob) -> bool:
-    """True for a job that can be asked for at the path that made it."""
-    job = stored.job
-    return job.generation is Generation.LEGACY and job.endpoint is not None
 
 
 def _is_trouble(error: KlingError) -> bool:

@@ -36,6 +36,22 @@ class Due:
         """Return the jobs to ask Kling about, the longest due first."""
         return [from_row(row) for row in await self._queries.all("due_polls", (to_millis(now), limit))]
 
+    async def neighbours(self, seq: int, *, since: datetime, limit: int) -> list[StoredJob]:
+        """Return jobs made around one, half of them before it, that Kling has known: open, or ended since then."""
+        after = limit // 2
+        values = {
+            "seq": seq,
+            "account": self._account,
+            "since": to_millis(since),
+            "before": limit - after,
+            "after": after,
+        }
+        return [from_row(row) for row in await self._queries.all("neighbours", values)]
+
+    async def last_heard(self, seq: int) -> datetime | None:
+        """Return when Kling last told anything new about a job; None when it never has."""
+        return await self._queries.moment("last_heard", (seq,))
+
     async def next_poll_due(self) -> datetime | None:
         """Return when the next job falls due to be polled."""
         return await self._queries.moment("next_poll_due")

@@ -7,6 +7,7 @@ from enum import StrEnum
 from kling_daemon.events import JobEvent
 from kling_daemon.fast_init import fast_init
 from kling_daemon.jobs import Job
+from kling_daemon.polling import Following
 from kling_daemon.reports import Report
 
 
@@ -49,6 +50,8 @@ class News:
     """The job it is about, where a capability or our own submission names it."""
     polled_at: datetime | None = None
     """When Kling was asked because the job was due; None for any other news, answers to hints without weight too."""
+    only_if: Following | None = None
+    """Recorded only if the job is still followed exactly so, which means that nothing has come of it meanwhile."""
     adopt: bool = False
     """Make a job of a task that is not known yet."""
     hint: HintWeight | None = None

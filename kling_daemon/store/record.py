@@ -168,6 +168,8 @@ class Recorder:
 
     def _report(self, group: _Group, news: News, report: Report, now: datetime) -> tuple[Effect, Job | None]:
         known = self._find(group, news, report)
+        if news.only_if is not None and (known is None or known.following != news.only_if):
+            return Effect.IGNORED, known.job if known is not None else None
         if known is None and not (news.adopt and report.task_id is not None and report.task_id not in group.by_task):
             if news.callback is not None:
                 self._keep_callback(group, news, news.callback, None)

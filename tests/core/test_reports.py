@@ -12,9 +12,11 @@ from kling_daemon.events import EventType, JobEvent, events_of
 from kling_daemon.ids import adopted_job_id
 from kling_daemon.jobs import FailureReason, Job, JobState, Origin
 from kling_daemon.outputs import Charge, Output, OutputFile
-from kling_daemon.reports import Change, Report, adopt, fold
+from kling_daemon.reports import Change, Report, Source, adopt, fold
+from kling_daemon.testing import START, make_job
 
 ENDS = (JobState.SUCCEEDED, JobState.FAILED)
+SECOND = timedelta(seconds=1)
 TERMINAL = (EventType.COMPLETED, EventType.FAILED)
 
 
@@ -216,3 +218,36 @@ def test_a_report_without_a_task_id_adopts_nothing():
 @pytest.mark.parametrize("state", KLING_STATES)
 def test_only_the_two_ends_are_verdicts(state):
     assert plain(state).verdict is (state if state in ENDS else None)
+
+
+def lost_report():
+    return make_report("t1", JobState.FAILED, reason=FailureReason.LOST, source=Source.POLL, received_at=START)
+
+
+LIFE_AFTER_A_LOSS = {
+    "another end": (make_report("t1", JobState.SUCCEEDED), True),
+    "a poll": (make_report("t1", JobState.PROCESSING, source=Source.POLL), True),
+    "a poll with a word that nobody knows": (make_report("t1", None, source=Source.POLL), True),
+    "a callback about later news": (make_report("t1", JobState.PROCESSING, updated_at=START + SECOND), True),
+    "a callback that was late": (make_report("t1", JobState.PROCESSING, updated_at=START - SECOND), False),
+    "a callback that bears no time": (make_report("t1", JobState.SUBMITTED), False),
+    "the same loss": (lost_report(), False),
+    "an end of the same kind": (make_report("t1", JobState.FAILED, reason=FailureReason.OTHER, message="no"), False),
+}
+
+
+@pytest.mark.parametrize(("report", "contradicts"), LIFE_AFTER_A_LOSS.values(), ids=LIFE_AFTER_A_LOSS)
+def test_a_loss_stands_and_is_contradicted_by_signs_of_life(report, contradicts):
+    job = fold(make_job(state=JobState.PROCESSING, task_id="t1", updated_at=START - SECOND), lost_report()).job
+    assert (job.state, job.reason) == (JobState.FAILED, FailureReason.LOST)
+    change = fold(job, report)
+    assert (change.advanced, change.contradicted, change.job.contradicted) == (False, contradicts, contradicts)
+    assert change.job.state is JobState.FAILED
+
+
+def test_what_kling_says_of_an_end_explains_it_better_than_a_loss():
+    job = fold(make_job(state=JobState.PROCESSING, task_id="t1"), lost_report()).job
+    after = fold(
+        job, make_report("t1", JobState.FAILED, reason=FailureReason.OTHER, message="no", updated_at=START)
+    ).job
+    assert (after.reason, after.message) == (FailureReason.OTHER, "no")

@@ -17,7 +17,7 @@ from kling_daemon.jobs import Job, JobState
 from kling_daemon.kling.auth import ApiKey
 from kling_daemon.kling.client import KlingClient
 from kling_daemon.kling.tokens import KeyPair, SignedTokens
-from kling_daemon.poller import Poller
+from kling_daemon.poller import Losses, Poller
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Report
 from kling_daemon.store import HintWeight, News, RawCallback, Store
@@ -41,16 +41,26 @@ class Asking:
     requests: Counter[str] = field(default_factory=Counter)
     polls: Counter[str] = field(default_factory=Counter)
     tracker: Tracker = field(init=False)
+    board: NoticeBoard = field(init=False)
     health: KlingHealth = field(init=False)
     spool: Spool = field(init=False)
 
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.store, self.bus, Metrics(version="test"))
-        self.health = KlingHealth(NoticeBoard(self.store, self.bus, self.clock), self.clock)
+        self.board = NoticeBoard(self.store, self.bus, self.clock)
+        self.health = KlingHealth(self.board, self.clock)
         self.spool = Spool(self.directory / "spool")
 
     def poller(self, **settings: Any) -> Poller:
-        defaults: dict[str, Any] = {"adopt": True, "hint_queries_per_minute": 6.0}
+        losses = Losses(
+            store=self.store,
+            tracker=self.tracker,
+            client=self.client,
+            board=self.board,
+            clock=self.clock,
+            grace=timedelta(minutes=10),
+        )
+        defaults: dict[str, Any] = {"adopt": True, "hint_queries_per_minute": 6.0, "losses": losses}
         return Poller(
             store=self.store,
             tracker=self.tracker,

@@ -206,3 +206,18 @@ async def test_a_job_that_has_ended_is_never_polled_again(tmp_path, state):
         await store.record(news(state=JobState.PROCESSING))
         await store.record(news(state=state))
         assert await store.due.next_poll_due() is None
+
+
+async def test_news_for_a_job_that_must_still_stand_as_it_was_is_dropped_when_anything_came_meanwhile(tmp_path):
+    lost = report("t1", JobState.FAILED, reason=FailureReason.LOST, source=Source.POLL)
+    async with opened(tmp_path) as store:
+        await store.record(news("t1", JobState.PROCESSING))
+        (before,) = await store.due.due_polls(START + timedelta(days=1), 5)
+        await store.record(news("t1", JobState.PROCESSING))
+        stale = News(report=lost, only_if=before.following)
+        assert (await store.record(stale)).effect is Effect.IGNORED
+        (now,) = await store.due.due_polls(START + timedelta(days=1), 5)
+        recorded = await store.record(News(report=lost, only_if=now.following))
+        assert (recorded.effect, recorded.job.reason) == (Effect.ADVANCED, FailureReason.LOST)
+        nobody = News(report=report("t2"), only_if=now.following, adopt=True)
+        assert (await store.record(nobody)).effect is Effect.IGNORED

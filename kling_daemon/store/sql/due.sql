@@ -1,6 +1,19 @@
 -- name: due_polls
 SELECT {columns} FROM jobs WHERE poll_at <= ? ORDER BY poll_at LIMIT ?;
 
+-- name: neighbours
+-- the nearest ones, of the nearest thousand, that Kling has known too; what ended long ago it may have forgotten
+WITH around AS (
+  SELECT * FROM jobs
+  WHERE seq BETWEEN :seq - 500 AND :seq + 500 AND seq <> :seq AND task_id IS NOT NULL AND account = :account
+    AND (finished_at IS NULL OR finished_at >= :since))
+SELECT {columns} FROM (SELECT * FROM around WHERE seq < :seq ORDER BY seq DESC LIMIT :before)
+UNION ALL
+SELECT {columns} FROM (SELECT * FROM around WHERE seq > :seq ORDER BY seq LIMIT :after);
+
+-- name: last_heard
+SELECT max(received_at) AS due_at FROM reports WHERE job = ?;
+
 -- name: next_poll_due
 SELECT min(poll_at) AS due_at FROM jobs WHERE poll_at IS NOT NULL;
 
