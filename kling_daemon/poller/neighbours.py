@@ -33,7 +33,7 @@ class Finding(StrEnum):
     KNOWN = "known"
     """Now Kling knows it."""
     OPEN = "open"
-    """Kling could not be asked, or not everywhere where it may know the job: nothing follows."""
+    """Kling could not be asked, or not everywhere where it may know the job, or knows only what was made later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,8 @@ class Neighbours:
         if not is_asked_everywhere(stored.job):
             return Look(finding=Finding.OPEN)
         others = await self._store.due.neighbours(stored.seq, since=self._clock.now() - LIFETIME, limit=MAX_IDS - 1)
+        if not others:
+            return Look(finding=Finding.ALONE)
         jobs = {one.job.task_id: one.job for one in (stored, *others) if one.job.task_id is not None}
         answers = await self._ask(jobs)
         # What was made later may belong to the account that the key is good for now: being known, it tells nothing.
@@ -114,7 +116,7 @@ def _find(task_id: str | None, answers: Answers, earlier: frozenset[str]) -> Loo
     known = sum(other.task_id in earlier for other in answers.reports)
     unknown = len(answers.unknown_ids) - 1
     if not known and not unknown:
-        finding = Finding.OPEN if answers.unanswered_ids else Finding.ALONE
+        finding = Finding.OPEN
     elif known and unknown <= known and unknown < MANY:
         finding = Finding.GONE
     else:
