@@ -27,15 +27,16 @@ SORTS: Mapping[str, Sort] = MappingProxyType(
     {
         "video": Sort(files={MAIN: "mp4"}, legacy_list="videos", takes_watermark=True),
         "image": Sort(files={MAIN: "png"}, legacy_list="images", takes_watermark=True),
+        "try_on": Sort(files={MAIN: "png"}, takes_watermark=True),
         "series_image": Sort(files={MAIN: "png"}, legacy_list="series_images", takes_watermark=True),
         "shots": Sort(files={"1": "png", "2": "png", "3": "png"}, legacy_list="images"),
         "audio": Sort(files={"mp3": "mp3", "wav": "wav"}, legacy_list="audios"),
         "speech": Sort(files={MAIN: "mp3"}, legacy_list="audios"),
         "voice": Sort(files={MAIN: "mp3"}, legacy_list="voices"),
         "element": Sort(files={"frontal": "png", "side": "png", "back": "png", "voice": "mp3"}, legacy_list="elements"),
-        "product_image": Sort(files={MAIN: "png"}),
-        "model_images": Sort(files={"1": "png", "2": "png"}),
-        "product_video": Sort(files={MAIN: "mp4", "cover": "png"}),
+        "product_image": Sort(files={MAIN: "png"}, takes_watermark=True),
+        "model_images": Sort(files={MAIN: "png"}, takes_watermark=True),
+        "product_video": Sort(files={MAIN: "mp4"}, takes_watermark=True),
         "subbed_video": Sort(files={MAIN: "mp4"}),
         "srt": Sort(files={MAIN: "srt"}),
         "ass": Sort(files={MAIN: "ass"}),
@@ -64,8 +65,11 @@ class Product:
 
 _VIDEO = Product(sorts=("video",), price=Price(units=Decimal("2.5"), package="video"))
 _IMAGE = Product(sorts=("image",), price=Price(units=Decimal(1), package="image"))
-_SOUND = Price(units=Decimal("0.25"))
-_SHOOTING = Price(dollars=Decimal("0.42"))
+_SOUND = Price(units=Decimal("0.25"), package="audio")
+
+_GOODS = Product(
+    sorts=("product_image", "model_images", "product_video"), price=Price(units=Decimal(28), package="video")
+)
 
 _BY_KIND: Mapping[Kind, Product] = {
     Kind.VIDEO: _VIDEO,
@@ -75,13 +79,12 @@ _BY_KIND: Mapping[Kind, Product] = {
     Kind.ELEMENT: Product(sorts=("element",), price=Price()),
 }
 _BY_PATH: Mapping[str, Product] = {
-    "/solutions/e-commerce/clothing_dupe": Product(
-        sorts=("product_image", "model_images", "product_video"), price=_SHOOTING
-    ),
-    "/solutions/e-commerce/goods_studio": Product(sorts=("product_image", "product_video"), price=_SHOOTING),
+    "/solutions/e-commerce/clothing_dupe": _GOODS,
+    "/solutions/e-commerce/goods_studio": _GOODS,
     "/solutions/drama_subtitle": Product(
         sorts=("subbed_video", "srt", "ass"), price=Price(units=Decimal(6), package="video")
     ),
+    "/solutions/virtual_try_on": Product(sorts=("try_on",), price=Price(dollars=Decimal("0.07"))),
     "/v1/audio/video-to-audio": Product(sorts=("video", "audio"), price=_SOUND),
     "/v1/general/ai-multi-shot": Product(sorts=("shots",), price=Price(units=Decimal(8), package="image")),
 }

@@ -17,15 +17,16 @@ class _Number(str):
     __slots__ = ()
 
 
-_IMAGE = {"url": "{main}", "watermark_url": "{watermark}"}
+_FILE = {"url": "{main}", "watermark_url": "{watermark}"}
 _SHOTS = {"url_1": "{1}", "url_2": "{2}", "url_3": "{3}"}
 _INDEX = {"index": _Number("{index}")}
 
 NEW: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "video": {"type": "video", "id": "{id}", "url": "{main}", "duration": DURATION},
-        "image": {"type": "image", **_IMAGE, "group_id": "1"},
-        "series_image": {"type": "image", **_IMAGE, "group_id": "1"},
+        "image": {"type": "image", **_FILE, "group_id": "1"},
+        "try_on": {"type": "image", **_FILE},
+        "series_image": {"type": "image", **_FILE, "group_id": "1"},
         "shots": {"type": "image", **_SHOTS, "group_id": "1"},
         "audio": {
             "type": "audio",
@@ -65,16 +66,10 @@ NEW: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "owned_by": _OWNER,
             "status": "{status}",
         },
-        "product_image": {"type": "product_image", "id": "{id}", "url": "{main}"},
-        "model_images": {"type": "model_images", "urls": ["{1}", "{2}"]},
-        "product_video": {
-            "type": "product_video",
-            "id": "{id}",
-            "video_url": "{main}",
-            "cover_url": "{cover}",
-            "duration": DURATION,
-        },
-        "subbed_video": {"type": "subbed_video", "id": "{id}", "url": "{main}", "duration": DURATION},
+        "product_image": {"type": "product_image", **_FILE},
+        "model_images": {"type": "model_images", **_FILE},
+        "product_video": {"type": "product_video", **_FILE},
+        "subbed_video": {"type": "subbed_video", "url": "{main}", "duration": DURATION},
         "srt": {"type": "srt", "url": "{main}"},
         "ass": {"type": "ass", "url": "{main}"},
     }
@@ -84,8 +79,8 @@ NEW: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 LEGACY: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "video": {"id": "{id}", "url": "{main}", "duration": DURATION},
-        "image": {**_INDEX, **_IMAGE},
-        "series_image": {**_INDEX, **_IMAGE},
+        "image": {**_INDEX, **_FILE},
+        "series_image": {**_INDEX, **_FILE},
         "shots": {**_INDEX, **_SHOTS},
         "audio": {
             "id": "{id}",
@@ -113,6 +108,7 @@ LEGACY: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             },
             "tag_list": [{"id": 1, "name": "o_102", "description": "person"}],
             "owned_by": _OWNER,
+            "status": "{status}",
         },
     }
 )

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from kling_daemon.jobs import Generation
 from kling_daemon.kling.endpoints import REGISTRY, SOLUTIONS_PREFIX
-from kling_daemon.simulator import queries
+from kling_daemon.simulator import lists, queries
 from kling_daemon.simulator.accounts import Account
 from kling_daemon.simulator.admission import admit
 from kling_daemon.simulator.engine import Engine
@@ -33,9 +33,9 @@ class KlingApi:
         """Return a route for each path and method that is answered."""
         routes = [
             web.get("/tasks", self._question("query", queries.tasks), allow_head=False),
-            web.post("/tasks", self._list("list", queries.task_list)),
+            web.post("/tasks", self._list("list", lists.TASKS)),
             web.get(_SOLUTIONS, self._question("solutions_query", queries.solutions), allow_head=False),
-            web.post(_SOLUTIONS, self._list("solutions_list", queries.solution_list)),
+            web.post(_SOLUTIONS, self._list("solutions_list", lists.SOLUTIONS)),
         ]
         one = self._question("legacy_query", queries.legacy_task)
         page = self._question("legacy_list", queries.legacy_list)
@@ -71,11 +71,11 @@ class KlingApi:
 
         return self._handler(kind, perform)
 
-    def _list(self, kind: str, answer: Callable[[Account, bytes], Any]) -> _Handler:
+    def _list(self, kind: str, wanted: lists.CursorList) -> _Handler:
         """Return the handler of a list that is asked for by POST."""
 
         async def perform(request: web.Request, account: Account) -> Any:
-            return answer(account, await request.read())
+            return wanted.page(account, await request.read(), self._engine.clock.now())
 
         return self._handler(kind, perform)
 

@@ -56,7 +56,7 @@ RECORDED = {
         *("820000000000000006", "kd-au-1", LEGACY, SUCCEEDED, None, ["video", "audio"]),
         unit("0.25", "video"),
     ),
-    "legacy_result_audio": ("820000000000000065", "kd-65", LEGACY, SUCCEEDED, None, ["audio"], unit("0.25", None)),
+    "legacy_result_audio": ("820000000000000065", "kd-65", LEGACY, SUCCEEDED, None, ["audio"], unit("0.25", "audio")),
     "legacy_result_element": ("820000000000000064", "kd-64", LEGACY, SUCCEEDED, None, ["element"], (NOTHING,)),
     "legacy_result_multi_shot": ("820000000000000062", "kd-62", LEGACY, SUCCEEDED, None, ["image"], unit("8", "image")),
     "legacy_result_series": (
@@ -72,7 +72,7 @@ RECORDED = {
     ),
     "new_create_submitted": ("930000000000000001", None, NEW, SUBMITTED, None, [], ()),
     "new_create_with_external_id": ("930000000000000002", "order-42", NEW, SUBMITTED, None, [], ()),
-    "new_result_audio": ("930000000000000074", "kd-74", NEW, SUCCEEDED, None, ["audio"], unit("0.25", None)),
+    "new_result_audio": ("930000000000000074", "kd-74", NEW, SUCCEEDED, None, ["audio"], unit("0.25", "audio")),
     "new_result_element": ("930000000000000072", "kd-72", NEW, SUCCEEDED, None, ["element"], (NOTHING,)),
     "new_result_images": ("930000000000000073", "kd-73", NEW, SUCCEEDED, None, ["image"] * 3, unit("24", "image")),
     "new_result_products": (
@@ -84,6 +84,18 @@ RECORDED = {
         unit("6", "video"),
     ),
     "new_result_voice": ("930000000000000071", "kd-71", NEW, SUCCEEDED, None, ["voice"], unit("0.05", None)),
+    "new_solutions_get_products": (
+        *("930000000000000077", "kd-77", NEW, SUCCEEDED, None, ["product_image", "model_images", "product_video"]),
+        unit("28", "video"),
+    ),
+    "new_solutions_get_subtitles": (
+        *("930000000000000078", "kd-78", NEW, SUCCEEDED, None, ["subbed_video", "srt", "ass"]),
+        unit("6", "video"),
+    ),
+    "new_solutions_get_try_on": (
+        *("930000000000000079", "kd-79", NEW, SUCCEEDED, None, ["image"]),
+        (Charge(kind="cash", amount="0.07", unit="USD"),),
+    ),
     "new_tasks_get_all_output_types": (
         *("893605946402811985", "kd-20", NEW, SUCCEEDED, None, ["video", "image", "audio", "voice", "element"]),
         (Charge(kind="cash", amount="0.21", unit="USD"), *unit("8", "image")),

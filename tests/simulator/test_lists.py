@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from fakes.kling_caller import LEGACY_IMAGE, LEGACY_VIDEO, NEW_IMAGE_TO_VIDEO, NEW_VIDEO, KlingCaller
 from fakes.kling_fixtures import fixture, shape
 
+from kling_daemon.clock import to_millis
 from kling_daemon.simulator import Simulator, SimulatorSettings
 from kling_daemon.testing import ManualClock
 
@@ -67,12 +71,38 @@ async def test_every_task_comes_once_the_newest_first_although_new_ones_come_mea
     assert pages == 3
 
 
-async def test_thirty_come_when_nothing_is_said_and_five_hundred_at_most(world):
-    await world.create(501)
-    assert (await world.page())["count"] == 30
-    assert (await world.page(limit=500))["count"] == 500
-    status, answer = await world.kling.call("POST", "/tasks", json={"limit": 501})
+@pytest.mark.parametrize(("path", "usual"), [("/tasks", 100), ("/solutions", 500)])
+async def test_so_many_come_when_nothing_is_said_and_five_hundred_at_most(world, path, usual):
+    await world.create(501, NEW_VIDEO if path == "/tasks" else "/solutions/virtual_try_on", contents=["x"])
+    for body, count in (({}, usual), ({"limit": 500}, 500), ({"limit": 0}, 1), ({"limit": -3}, 1)):
+        status, answer = await world.kling.call("POST", path, json=body)
+        assert (status, answer["data"]["count"]) == (200, count)
+    status, answer = await world.kling.call("POST", path, json={"limit": 501})
     assert (status, answer["code"]) == (400, 1201)
+
+
+async def test_a_list_goes_from_a_time_on_until_before_another(world):
+    made, times = [], []
+    for _ in range(4):
+        made += await world.create(1)
+        times.append(to_millis(world.clock.now()))
+        world.clock.advance(60)
+    assert await world.ids(start_time=str(times[1]), end_time=str(times[3])) == [made[2], made[1]]
+    assert await world.ids(start_time=times[2]) == [made[3], made[2]]
+    assert await world.ids(end_time=times[1]) == [made[0]]
+    world.clock.advance(timedelta(days=30) - timedelta(seconds=61))
+    assert await world.ids() == [made[3]]
+    assert await world.ids(start_time=0) == made[::-1]
+
+
+async def test_a_cursor_bears_the_times_with_which_it_began(world):
+    made = await world.create(3)
+    began = to_millis(world.clock.now())
+    world.clock.advance(60)
+    page = await world.page(limit=1, end_time=began + 1)
+    await world.create(1)
+    rest = await world.page(limit=5, cursor=page["next_cursor"], start_time=began + 1, end_time=began + 2)
+    assert [entry["id"] for entry in page["result"] + rest["result"]] == made[::-1]
 
 
 async def test_both_generations_are_listed_in_the_new_dialect(world):
@@ -80,25 +110,39 @@ async def test_both_generations_are_listed_in_the_new_dialect(world):
     assert await world.ids() == [legacy, new]
 
 
-async def test_status_and_product_type_filter_each_by_one_word_or_several(world):
+async def test_status_and_product_type_filter_each_alone_and_together(world):
     (failed,) = await world.create(1, prompt="[simulate: input]")
     (done,) = await world.create(1, LEGACY_IMAGE)
     world.clock.advance(70)
     world.simulator.step()
     (fresh,) = await world.create(1, NEW_IMAGE_TO_VIDEO)
-    assert await world.ids(status="failed") == [failed]
-    assert await world.ids(status=["failed", "succeeded"]) == [done, failed]
-    assert await world.ids(product_type="image") == [done]
-    assert await world.ids(product_type=["image-to-video", "images/generations"]) == [fresh, done]
-    assert await world.ids(product_type="video", status="submitted") == [fresh]
-    assert await world.ids(status="unheard-of") == []
+    status, product = partial(filtered, "status"), partial(filtered, "product_type")
+    assert await world.ids(filters=status("failed")) == [failed]
+    assert await world.ids(filters=status("failed", "succeeded")) == [done, failed]
+    assert await world.ids(filters=status("succeed")) == [done]
+    assert await world.ids(filters=product("image")) == [done]
+    assert await world.ids(filters=product("video", "image")) == [fresh, done, failed]
+    assert await world.ids(filters=product("video") + status("submitted")) == [fresh]
+    assert await world.ids(filters=product("try_on")) == []
+    assert await world.ids(filters=status("unheard-of")) == []
+    assert await world.ids(filters=status()) == []
+    (dressed,) = await world.create(1, "/v1/images/kolors-virtual-try-on", human_image="x")
+    assert await world.ids(filters=product("try_on")) == [dressed]
+
+
+def filtered(key: str, *values: str) -> list[dict[str, Any]]:
+    return [{"key": key, "values": list(values)}]
+
+
+async def test_solutions_are_filtered_by_status_alone(world):
+    filters = filtered("product_type", "video")
+    status, answer = await world.kling.call("POST", "/solutions", json={"filters": filters})
+    assert (status, answer["code"]) == (400, 1201)
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        {"limit": 0},
-        {"limit": -1},
         {"limit": True},
         {"limit": 1.5},
         {"limit": None},
@@ -108,9 +152,19 @@ async def test_status_and_product_type_filter_each_by_one_word_or_several(world)
         {"cursor": "bnVsbA=="},
         {"cursor": "eyJjIjoiMSJ9"},
         {"cursor": "Ä"},
-        {"status": 5},
-        {"status": [5]},
-        {"product_type": {"a": 1}},
+        {"cursor": "WzEsMl0="},
+        {"start_time": "now"},
+        {"end_time": 1.5},
+        {"start_time": 2, "end_time": 2},
+        {"start_time": "9" * 5000},
+        {"filters": {}, "limit": "1"},
+        {"filters": {"key": "status"}},
+        {"filters": ["status"]},
+        {"filters": [{"key": "status"}]},
+        {"filters": [{"key": "status", "values": "failed"}]},
+        {"filters": [{"key": "status", "values": [1]}]},
+        {"filters": [{"key": [], "values": []}]},
+        {"filters": [{"key": "colour", "values": []}]},
         [],
         "x",
     ],

@@ -57,21 +57,27 @@ async def test_the_query_for_tasks_knows_no_solution_and_the_other_way_round(wor
     assert [entry["id"] for entry in await world.ask(task_ids=both)] == [solution]
 
 
-async def test_solutions_take_an_external_id_and_are_not_found_by_it(world):
+async def test_solutions_are_found_by_their_external_ids_too(world):
     options = {"options": {"external_task_id": "mine"}}
     task_id = await world.ended(SUBTITLES, **options)
-    (entry,) = await world.ask(task_ids=task_id, external_task_ids="mine")
-    assert entry["external_id"] == "mine"
+    (entry,) = await world.ask(external_task_ids="mine,none")
+    assert (entry["id"], entry["external_id"]) == (task_id, "mine")
     assert await world.kling.tasks(external_task_ids="mine") == []
     status, answer = await world.kling.call("POST", SUBTITLES, json=BODIES[SUBTITLES] | options)
     assert (status, answer["message"]) == (400, "External_task_id mine already exists")
 
 
 @pytest.mark.parametrize(
-    ("ids", "message"), [("", "cannot be empty"), (",".join(map(str, range(21))), "cannot exceed 20")]
+    ("query", "message"),
+    [
+        ({"task_ids": ""}, "exactly one"),
+        ({"task_ids": "1", "external_task_ids": "2"}, "exactly one"),
+        ({"task_ids": ",".join(map(str, range(21)))}, "cannot exceed 20"),
+        ({"external_task_ids": ",".join(map(str, range(21)))}, "cannot exceed 20"),
+    ],
 )
-async def test_no_id_and_too_many_are_refused(world, ids, message):
-    status, answer = await world.kling.call("GET", "/solutions", params={"task_ids": ids})
+async def test_no_id_both_kinds_and_too_many_are_refused(world, query, message):
+    status, answer = await world.kling.call("GET", "/solutions", params=query)
     assert (status, answer["code"]) == (400, 1201)
     assert message in answer["message"]
 

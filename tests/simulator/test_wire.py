@@ -142,8 +142,9 @@ async def test_a_legacy_query_answers_as_kling_does(world, path, body, seconds, 
         ("/v1/general/custom-voices", EXTERNAL, "new_result_voice"),
         ("/v1/general/advanced-custom-elements", EXTERNAL, "new_result_element"),
         (LEGACY_IMAGE, EXTERNAL | {"n": 3}, "new_result_images"),
-        ("/solutions/e-commerce/clothing_dupe", {"options": EXTERNAL}, "new_result_products"),
-        ("/solutions/drama_subtitle", {"options": EXTERNAL}, "new_result_subtitles"),
+        ("/solutions/e-commerce/clothing_dupe", {"options": EXTERNAL}, "new_solutions_get_products"),
+        ("/solutions/drama_subtitle", {"options": EXTERNAL}, "new_solutions_get_subtitles"),
+        ("/solutions/virtual_try_on", {"options": EXTERNAL}, "new_solutions_get_try_on"),
     ],
 )
 async def test_each_kind_of_result_is_told_in_the_new_dialect_as_kling_does(world, path, body, name):
