@@ -56,7 +56,7 @@ RECORDED = {
         *("820000000000000006", "kd-au-1", LEGACY, SUCCEEDED, None, ["video", "audio"]),
         unit("0.25", "video"),
     ),
-    "legacy_result_audio": ("820000000000000065", "kd-65", LEGACY, SUCCEEDED, None, ["audio"], unit("0.25", "audio")),
+    "legacy_result_audio": ("820000000000000065", "kd-65", LEGACY, SUCCEEDED, None, ["audio"], unit("0.25", None)),
     "legacy_result_element": ("820000000000000064", "kd-64", LEGACY, SUCCEEDED, None, ["element"], (NOTHING,)),
     "legacy_result_multi_shot": ("820000000000000062", "kd-62", LEGACY, SUCCEEDED, None, ["image"], unit("8", "image")),
     "legacy_result_series": (
