@@ -1,12 +1,16 @@
 """The local API, through which people and programs use a running daemon; guarded by a token."""
 
 from kling_daemon.api.application import build_api
+from kling_daemon.api.event_streams import EventStreams
+from kling_daemon.api.event_tail import EventTail
 from kling_daemon.api.guard import digest
 from kling_daemon.api.services import ApiServices, SubmitJob
 from kling_daemon.api.token import TokenError, ensure_token
 
 __all__ = [
     "ApiServices",
+    "EventStreams",
+    "EventTail",
     "SubmitJob",
     "TokenError",
     "build_api",

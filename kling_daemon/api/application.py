@@ -37,11 +37,12 @@ def declared_routes() -> list[Route]:
 
 
 def build_api(services: ApiServices) -> web.Application:
-    """Return the application that `listening` serves; when it shuts down, long polls are answered at once."""
+    """Return the application that `listening` serves; when it shuts down, long polls and streams end at once."""
     waiting = WaitingRoom(services.store.read, services.bus)
 
     async def end_waits(_application: web.Application) -> None:
         waiting.close()
+        services.streams.close()
 
     open_paths = frozenset(route.path for route in declared_routes() if route.open)
     application = web.Application(

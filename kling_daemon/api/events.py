@@ -1,13 +1,16 @@
-"""The events of the local API: what has happened to all jobs, in parts of a list."""
+"""The events of the local API: what has happened to all jobs, in parts of a list or as it happens."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
 import pydantic
+from aiohttp import web
 
 from kling_daemon.api.cursors import to_cursor
+from kling_daemon.api.event_streams import MEDIA_TYPE, wants_stream
 from kling_daemon.api.jobs import NAMED_JOB, find_job
+from kling_daemon.api.problems import bad_request
 from kling_daemon.api.queries import Moment, Paging, split
 from kling_daemon.api.routes import Routes, get
 from kling_daemon.client.models import EventModel, Page
@@ -44,11 +47,27 @@ class EventsQuery(Paging):
 class EventRoutes(Routes):
     """The route `/api/v1/events`."""
 
-    @get("/api/v1/events", problems=NAMED_JOB)
-    async def list_events(self, query: EventsQuery) -> Page[EventModel]:
-        """List events, the latest first."""
-        events = self._services.store.events
+    @get("/api/v1/events", problems=NAMED_JOB, media=(MEDIA_TYPE,))
+    async def list_events(self, query: EventsQuery, request: web.Request) -> Page[EventModel] | web.StreamResponse:
+        """List events, the latest first; or tell of them as they happen.
+
+        With `Accept: text/event-stream` the answer is a stream of server-sent events, the oldest first, that begins
+        behind the `Last-Event-ID` of the request's header, else behind `cursor`, else at `since`, else now. It takes
+        no `until`, `order` and `limit`.
+        """
         wanted = await filter_of(query, self._read)
+        return await (self._stream(request, query, wanted) if wants_stream(request) else self._list(query, wanted))
+
+    async def _stream(self, request: web.Request, query: EventsQuery, wanted: EventFilter) -> web.StreamResponse:
+        for name in ("until", "order", "limit"):
+            if name in query.model_fields_set:
+                raise bad_request(f"a stream takes no {name}")
+        since = await self._services.store.events.before(query.since) if query.since is not None else None
+        streams = self._services.streams
+        return await streams.serve(request, wanted, await streams.position(request, query.cursor, since))
+
+    async def _list(self, query: EventsQuery, wanted: EventFilter) -> Page[EventModel]:
+        events = self._services.store.events
         span = _Span(
             after=await events.before(query.since) if query.since is not None else 0,
             before=await events.before(query.until) + 1 if query.until is not None else None,

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from kling_daemon.api.event_streams import EventStreams
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock
 from kling_daemon.dispatch.status import HandlerStatus
@@ -53,6 +54,8 @@ class ApiServices:
     polling: PollPolicy
     """When jobs are polled; for showing it."""
     bus: Bus
+    streams: EventStreams
+    """Those who listen to events; the daemon runs the tail that they are fed from."""
     submit: SubmitJob
     check: CheckOrder
     cancel: Callable[[Job], Awaitable[Job]]

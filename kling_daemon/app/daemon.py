@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from kling_daemon import __version__
-from kling_daemon.api import ApiServices, build_api, digest, ensure_token
+from kling_daemon.api import ApiServices, EventStreams, EventTail, build_api, digest, ensure_token
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.looping import Loop, looping
@@ -152,7 +152,8 @@ async def _daemon(
         retention = Retention(store, keep=settings.store.retention, count=metrics.removed)
         punctuality = PunctualityWatch(store, clock, policy, hastened)
         watches: dict[str, Loop] = {"clock watch": ClockWatch(store, clock), "punctuality": punctuality}
-        loops = {**account.loops, "retention": retention, **watches}
+        tail = EventTail(store.events, bus)
+        loops = {**account.loops, "event tail": tail, "retention": retention, **watches}
         await enter(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()
         services = ApiServices(
@@ -160,6 +161,7 @@ async def _daemon(
             clock=clock,
             polling=policy,
             bus=bus,
+            streams=EventStreams(store.events, tail),
             submit=account.submit,
             check=account.check,
             cancel=account.canceller.cancel,

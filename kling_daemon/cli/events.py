@@ -1,20 +1,26 @@
-"""`kling-daemon events`: see what has happened to jobs."""
+"""`kling-daemon events`: see what has happened to jobs, and what happens."""
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from kling_daemon.cli.moments import MomentType
-from kling_daemon.cli.output import json_option, print_json, print_table
+from kling_daemon.cli.output import json_option, print_columns, print_json, print_json_line, print_table
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
+    from kling_daemon.client import Daemon, DaemonError, DaemonUnreachableError
     from kling_daemon.client.models import EventModel
 
 TYPES = ("job.status_changed", "job.completed", "job.failed")
 """`EventType`, written out, as importing it takes longer than `--help` may."""
 HEADINGS = ("WHEN", "TYPE", "JOB", "CHANGE", "WHY")
+WIDTHS = (24, 18, 36, 22)
+"""Of the columns in a list without an end, which cannot be measured beforehand; of all but the last."""
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 _job_option = click.option("--job", metavar="JOB", help="Only those of this job.")
 _types_option = click.option(
@@ -25,7 +31,7 @@ _types_option = click.option(
 @click.group()
 @where_options
 def events() -> None:
-    """See what has happened to jobs."""
+    """See what has happened to jobs, and what happens."""
 
 
 @events.command("list")
@@ -64,6 +70,58 @@ def list_events(
     print_table(HEADINGS, [event_line(event) for event in page.items])
     if page.next:
         click.echo(f"There are more: --cursor {page.next}", err=True)
+
+
+@events.command("tail")
+@_job_option
+@_types_option
+@click.option("--since", type=MomentType(), help="Begin with what happened from then on.")
+@click.option("--last", type=click.IntRange(1, 500), metavar="N", help="Begin with the last N events.")
+@json_option
+@where_options
+@pass_where
+def tail_events(
+    where: Where,
+    *,
+    job: str | None,
+    types: tuple[str, ...],
+    since: datetime | None,
+    last: int | None,
+    as_json: bool,
+) -> None:
+    """Show events as they happen, until Ctrl-C; one line each, with --json one object a line.
+
+    When the daemon is away for a while, nothing is missed: it is waited for, and all that has happened is shown.
+    """
+    from kling_daemon.cli.interruption import InterruptedExit, run_interruptibly
+
+    if since is not None and last is not None:
+        raise click.UsageError("--since and --last both say where to begin; give one of them")
+
+    def show(event: "EventModel") -> None:
+        if as_json:
+            print_json_line(event.as_json())
+        else:
+            print_columns(event_line(event), WIDTHS)
+
+    async def follow(daemon: "Daemon") -> None:
+        begin, cursor = since, None
+        if last is not None:
+            page = await daemon.list_events(job=job, types=types, limit=last)
+            for event in reversed(page.items):
+                show(event)
+            # Without any, everything is later than the last one.
+            begin, cursor = (None, page.items[0].cursor) if page.items else (_BEGINNING, None)
+        async for event in daemon.events(job=job, types=types, since=begin, cursor=cursor, on_loss=_tell_loss):
+            show(event)
+
+    # Its only end is that somebody ends it, so that is how it is meant to end.
+    with suppress(InterruptedExit):
+        talk(where, follow, run=run_interruptibly)
+
+
+def _tell_loss(error: "DaemonError | DaemonUnreachableError") -> None:
+    click.echo(f"{error}; waiting for it", err=True)
 
 
 def event_line(event: "EventModel") -> tuple[str, ...]:

@@ -31,7 +31,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 def print_json(value: Any) -> None:
     """Print JSON: on one line for programs, indented on a terminal."""
-    text = json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+    _print_json(value, indent=2 if sys.stdout.isatty() else None)
+
+
+def print_json_line(value: Any) -> None:
+    """Print JSON as one of many lines, at once."""
+    _print_json(value, indent=None)
+    sys.stdout.flush()
+
+
+def _print_json(value: Any, *, indent: int | None) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
     # JSON lets stand what some terminals obey and what UTF-8 cannot write.
     text = _CONTROLS.sub(_escaped, text)
     print(re.sub("[\ud800-\udfff]", _escaped, text))
@@ -63,6 +73,13 @@ def rich_table(headings: Row, rows: Sequence[Row]) -> "Table":
         cells = [printable(cell) for cell in row]
         table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in cells))
     return table
+
+
+def print_columns(cells: Row, widths: Sequence[int]) -> None:
+    """Print a line of a table whose end nobody knows, at once; every cell but the last has a width."""
+    shown = [printable(cell) for cell in cells]
+    columns = [cell.ljust(width) for cell, width in zip(shown[:-1], widths, strict=True)]
+    print(_GAP.join([*columns, shown[-1]]).rstrip(), flush=True)
 
 
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:

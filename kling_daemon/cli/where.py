@@ -1,7 +1,7 @@
 """Which daemon a verb talks to, and the talking."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -55,14 +55,22 @@ def where_options(command: Command) -> Command:
     return config_option(_url_option(command))
 
 
-def talk(where: Where, conversation: Callable[["Daemon"], Awaitable[T]]) -> T:
-    """Return what a conversation with the daemon comes to; what goes wrong ends the verb with its exit code."""
+def talk(
+    where: Where,
+    conversation: Callable[["Daemon"], Awaitable[T]],
+    *,
+    run: Callable[[Coroutine[Any, Any, T]], T] | None = None,
+) -> T:
+    """Return what a conversation with the daemon comes to; what goes wrong ends the verb with its exit code.
+
+    run: what runs it; `asyncio.run` unless signals are to end it in some way of their own.
+    """
     import asyncio
 
     from kling_daemon.client import DaemonError, DaemonUnreachableError
 
     try:
-        return asyncio.run(_converse(find(where), conversation))
+        return (run or asyncio.run)(_converse(find(where), conversation))
     except DaemonUnreachableError as error:
         raise UnreachableExit(f"{error}; is it running?") from None
     except DaemonError as error:

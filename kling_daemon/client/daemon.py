@@ -17,8 +17,9 @@ import aiohttp
 import pydantic
 from yarl import URL
 
-from kling_daemon.client.discovery import UNIX, Target
+from kling_daemon.client.discovery import UNIX, Target, find_daemon
 from kling_daemon.client.errors import DaemonError, DaemonUnreachableError
+from kling_daemon.client.event_stream import EventStream, Lost
 from kling_daemon.client.models import (
     CheckedModel,
     DeliveryInFullModel,
@@ -43,6 +44,10 @@ ANSWER_WITHIN = timedelta(seconds=30)
 CONNECT_WITHIN = 5.0
 NO_LIMIT = 0
 """Of connections: each long poll holds one, and a program may wait for any number of jobs."""
+EVENT_STREAM = "text/event-stream"
+LAST_EVENT_ID = "Last-Event-ID"
+STREAM_LIMITS = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN, sock_read=60)
+"""Of a stream: the daemon sends something every 15 seconds."""
 LONGEST_POLL = timedelta(seconds=60)
 """How long one request waits for a job's end; a longer wait is made of several."""
 
@@ -53,8 +58,14 @@ class Daemon:
     Every method raises DaemonUnreachableError when nothing answers and DaemonError when the answer is a refusal.
     """
 
-    def __init__(self, target: Target) -> None:
-        """Take where it is and the token; nothing is sent before the first request."""
+    def __init__(self, target: Target | None = None) -> None:
+        """Take where it is and the token; nothing is sent before the first request.
+
+        With no target the daemon is found as the command line finds it: by `$KLING_DAEMON_URL` and
+        `$KLING_DAEMON_TOKEN`, its socket, or the configuration. Raises then what `find_daemon` raises.
+        """
+        if target is None:
+            target = find_daemon(None, None, os.environ)
         self._target = target
         self._origin = URL("http://kling-daemon" if target.url.startswith(UNIX) else target.url)
         self._open = AsyncExitStack()
@@ -166,6 +177,38 @@ class Daemon:
         }
         return await self._get("events", Page[EventModel], query)
 
+    def events(
+        self,
+        *,
+        job: str | None = None,
+        types: Collection[str] = (),
+        since: datetime | None = None,
+        cursor: str | None = None,
+        patience: timedelta | None = None,
+        on_loss: Lost = lambda _error: None,
+    ) -> EventStream:
+        """Return a stream of events, from now on unless `since` or an earlier stream's `cursor` says otherwise.
+
+        job, types: only those of this job or of these types. patience: how long the daemon may be away before the
+        stream ends with an error; None for however long. on_loss: told when the stream is being looked for again.
+        """
+        query = {"job": job, "type": ",".join(sorted(types)) or None, "since": optional(to_rfc3339, since)}
+        given = {name: value for name, value in query.items() if value is not None}
+
+        async def connect(place: str | None) -> aiohttp.ClientResponse:
+            headers = {"Accept": EVENT_STREAM} | ({LAST_EVENT_ID: place} if place is not None else {})
+            response = await self._send("GET", "api/v1/events", STREAM_LIMITS, params=given, headers=headers)
+            if response.status == HTTPStatus.OK and response.content_type == EVENT_STREAM:
+                return response
+            try:
+                raise self._refusal(response.status, await response.read())
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise self._unreachable(error) from error
+            finally:
+                response.close()
+
+        return EventStream(connect, cursor=cursor, patience=patience, on_loss=on_loss)
+
     async def deliveries(
         self,
         *,
@@ -257,15 +300,25 @@ class Daemon:
         self, method: str, path: str, *, patience: timedelta = timedelta(), **rest: Any
     ) -> tuple[int, bytes]:
         """Send one request and return the status and the body, whatever they are."""
+        limits = aiohttp.ClientTimeout(total=(ANSWER_WITHIN + patience).total_seconds(), sock_connect=CONNECT_WITHIN)
+        try:
+            async with await self._send(method, path, limits, **rest) as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    async def _send(self, method: str, path: str, limits: aiohttp.ClientTimeout, **rest: Any) -> aiohttp.ClientResponse:
+        """Send one request and return its answer, of which nothing but the head was read."""
         if self._session is None:
             raise RuntimeError("a Daemon is used inside `async with`")
         url = URL(f"{self._origin}".rstrip("/") + f"/{path}", encoded=True)
-        limits = aiohttp.ClientTimeout(total=(ANSWER_WITHIN + patience).total_seconds(), sock_connect=CONNECT_WITHIN)
         try:
-            async with self._session.request(method, url, timeout=limits, allow_redirects=False, **rest) as answer:
-                return answer.status, await answer.read()
+            return await self._session.request(method, url, timeout=limits, allow_redirects=False, **rest)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise DaemonUnreachableError(f"no daemon answers at {self._target.url}: {_reason(error)}") from error
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> DaemonUnreachableError:
+        return DaemonUnreachableError(f"no daemon answers at {self._target.url}: {_reason(error)}")
 
     def _refusal(self, status: int, raw: bytes) -> DaemonError:
         if status == HTTPStatus.UNAUTHORIZED:

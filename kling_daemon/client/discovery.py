@@ -30,7 +30,7 @@ class Target:
     url: str
     """`http://…`, `https://…` without a slash at its end, or `unix:/path`."""
     token: str | None = field(repr=False)
-    token_from: str
+    token_from: str = "the program itself"  # noqa: S105 - words for people
     """Where the token comes from, or would have to come from, for the message when it is refused."""
 
 

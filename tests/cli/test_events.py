@@ -1,7 +1,14 @@
+import asyncio
+import json
+import signal
+from asyncio.subprocess import PIPE
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
+from fakes.daemon_process import ENVIRONMENT, PROGRAM
+from fakes.dispatching import until
 
 from kling_daemon.cli.events import TYPES
 from kling_daemon.cli.moments import MomentType
@@ -50,3 +57,87 @@ def test_a_moment_is_written_out_or_as_how_long_ago_it_was(typed):
         with pytest.raises(click.BadParameter, match="must be a moment such as"):
             read(wrong, None, None)
     assert typed("events", "list", "--since", "soon").exit_code == 2
+
+
+@pytest.fixture
+async def tail(api, tmp_path):
+    """Type `events tail` in a process of its own, and read its lines."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(*words):
+            process = await asyncio.create_subprocess_exec(
+                *PROGRAM, "events", "tail", *map(str, words), stdout=PIPE, stderr=PIPE, cwd=tmp_path,
+                env={**ENVIRONMENT, "HOME": str(tmp_path), "KLING_DAEMON_URL": api.target.url,
+                     "KLING_DAEMON_TOKEN": api.target.token},
+            )  # fmt: skip
+            stack.push_async_callback(end, process)
+            return process
+
+        yield begin
+
+
+async def end(process):
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
+
+
+async def lines(process, count):
+    async with asyncio.timeout(20):
+        return [(await process.stdout.readline()).decode().rstrip() for _ in range(count)]
+
+
+async def test_events_are_told_as_they_happen(api, tail):
+    process = await tail("--type", "job.failed")
+    await until(lambda: api.tail.listeners == 1)
+    await ended(api)
+    job = await ended(api, JobState.FAILED)
+    (line,) = await lines(process, 1)
+    assert line.split()[1:] == ["job.failed", job.id, "queued", ">", "failed"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_a_tail_and_that_is_no_failure(api, tail, number):
+    process = await tail()
+    await until(lambda: api.tail.listeners == 1)
+    process.send_signal(number)
+    assert await process.communicate() == (b"", b"")
+    assert process.returncode == 0
+
+
+async def test_a_tail_begins_with_the_last_events_or_at_a_moment(api, tail):
+    first, second = await ended(api), await ended(api)
+    last = await tail("--json", "--last", 2)
+    told = [json.loads(line) for line in await lines(last, 2)]
+    assert [(event["job_id"], event["type"]) for event in told] == [
+        (second.id, "job.status_changed"), (second.id, "job.completed")
+    ]  # fmt: skip
+    later = await ended(api)
+    assert [json.loads(line)["job_id"] for line in await lines(last, 3)] == [later.id] * 3
+    of_job = await tail("--json", "--since", "1h", "--job", first.id)
+    assert [json.loads(line)["job_id"] for line in await lines(of_job, 3)] == [first.id] * 3
+    none_yet = await tail("--json", "--last", 5, "--type", "job.failed")
+    failed = await ended(api, JobState.FAILED)
+    assert [json.loads(line)["job_id"] for line in await lines(none_yet, 1)] == [failed.id]
+
+
+async def test_a_tail_whose_reader_has_read_enough_ends(api, tail):
+    process = await tail("--since", "1h")
+    await until(lambda: api.tail.listeners == 1)
+    process.stdout._transport.close()
+    await ended(api)
+    await ended(api)
+    async with asyncio.timeout(20):
+        assert await process.stderr.read() == b""
+        assert await process.wait() == 1
+
+
+async def test_a_refusal_ends_a_tail(tail):
+    process = await tail("--job", "nothing")
+    assert b"no job has this id" in (await process.communicate())[1]
+    assert process.returncode == 1
+
+
+def test_without_a_daemon_or_a_beginning_there_is_nothing_to_follow(typed):
+    assert typed("events", "tail", "--url", "http://127.0.0.1:1").exit_code == 69
+    assert typed("events", "tail", "--last", 1, "--since", "1h").exit_code == 2

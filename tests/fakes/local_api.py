@@ -3,15 +3,19 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
 from fakes.reports import make_report
 from prometheus_client import CollectorRegistry, Counter
 
-from kling_daemon.api import ApiServices, build_api, digest
+from kling_daemon.api import ApiServices, EventStreams, EventTail, build_api, digest
+from kling_daemon.api.event_streams import WRITE_WITHIN
+from kling_daemon.app.looping import looping
 from kling_daemon.bus import Bus
 from kling_daemon.client import Daemon, Target
 from kling_daemon.clock import Clock, SystemClock
@@ -49,6 +53,7 @@ class LocalApi:
 
     store: Store
     bus: Bus
+    tail: EventTail
     statuses: list[HandlerStatus] = field(default_factory=lambda: [ARCHIVE])
     plugins: list[InstalledPlugin] = field(default_factory=list)
     obstacles: list[str] = field(default_factory=list)
@@ -88,9 +93,9 @@ class LocalApi:
         if external_id is not None and await self.store.read.job(external_id) is not None:
             raise SubmitRefusedError(f"the external id {external_id!r} is already that of a job")
 
-    async def make_job(self, **given: Any) -> Job:
+    async def make_job(self, tags: Mapping[str, str] = MappingProxyType({})) -> Job:
         """Have a queued job."""
-        return await self.submit("/text-to-video/kling-3.0", {}, tags={}, external_id=None, **given)
+        return await self.submit("/text-to-video/kling-3.0", {}, tags=tags, external_id=None)
 
     async def report(self, job: Job, state: JobState, **given: Any) -> Recorded:
         """Let Kling say something about a job, and ring."""
@@ -111,6 +116,7 @@ async def local_api(
     address: TcpAddress | UnixAddress = LOCAL,
     bus: Bus | None = None,
     clock: Clock | None = None,
+    write_within: timedelta = WRITE_WITHIN,
 ):
     """Run the API until the context is left; what the store draws by lot is the same each time."""
     async with Store.open(directory, clock=clock or SystemClock(), random=Random(1)) as store:  # noqa: S311 - no secret
@@ -120,7 +126,8 @@ async def local_api(
                 for name in ("archive", "forgotten")
             ]
         )
-        api = LocalApi(store=store, bus=bus or Bus())
+        bus = bus or Bus()
+        api = LocalApi(store=store, bus=bus, tail=EventTail(store.events, bus))
         Counter("kling_daemon_tests", "A number", registry=api.registry).inc()
         api.plugins.append(
             InstalledPlugin(name="broken", distribution="d", version="1", status=PluginStatus.BROKEN, problem="why")
@@ -130,6 +137,7 @@ async def local_api(
             clock=clock or SystemClock(),
             polling=PollPolicy(),
             bus=api.bus,
+            streams=EventStreams(store.events, api.tail, write_within=write_within),
             submit=api.submit,
             check=api.check,
             cancel=Canceller(store=store, tracker=api, clock=SystemClock()).cancel,
@@ -142,7 +150,10 @@ async def local_api(
             token_digests=[digest("another-token-of-at-least-thirty-two-chars"), digest(TOKEN)],
         )
         api.application = build_api(services)
-        async with listening(api.application, address) as bound:
+        async with (
+            looping({"event tail": api.tail}, timedelta(seconds=5)),
+            listening(api.application, address) as bound,
+        ):
             url = str(bound) if isinstance(bound, UnixAddress) else f"http://{bound}"
             api.target = Target(url=url, token=TOKEN, token_from="the test")
             yield api
