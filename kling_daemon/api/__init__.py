@@ -3,9 +3,9 @@
 from kling_daemon.api.application import build_api
 from kling_daemon.api.event_streams import EventStreams
 from kling_daemon.api.event_tail import EventTail
-from kling_daemon.api.guard import digest
 from kling_daemon.api.services import ApiServices, SubmitJob
 from kling_daemon.api.token import TokenError, ensure_token
+from kling_daemon.api.token_registry import TokenRegistry, digest
 
 __all__ = [
     "ApiServices",
@@ -13,6 +13,7 @@ __all__ = [
     "EventTail",
     "SubmitJob",
     "TokenError",
+    "TokenRegistry",
     "build_api",
     "digest",
     "ensure_token",

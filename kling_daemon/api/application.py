@@ -16,6 +16,7 @@ from kling_daemon.api.routes import Route, Routes
 from kling_daemon.api.services import ApiServices
 from kling_daemon.api.stats import StatsRoutes
 from kling_daemon.api.timelines import TimelineRoutes
+from kling_daemon.api.tokens import TokenRoutes
 from kling_daemon.api.waiting import WaitingRoom
 
 _PARTS: tuple[type[Routes], ...] = (
@@ -26,6 +27,7 @@ _PARTS: tuple[type[Routes], ...] = (
     DeliveryRoutes,
     HandlerRoutes,
     StatsRoutes,
+    TokenRoutes,
     ProbeRoutes,
     DescriptionRoutes,
 )
@@ -46,7 +48,7 @@ def build_api(services: ApiServices) -> web.Application:
 
     open_paths = frozenset(route.path for route in declared_routes() if route.open)
     application = web.Application(
-        middlewares=[answer_with_problems, require_token(services.token_digests, open_paths)], client_max_size=MAX_BODY
+        middlewares=[answer_with_problems, require_token(services.tokens, open_paths)], client_max_size=MAX_BODY
     )
     for part in _PARTS:
         application.add_routes(part(services, waiting).bound())

@@ -23,6 +23,7 @@ Errors are problem objects (RFC 9457)."""
 _COMMON = {
     HTTPStatus.BAD_REQUEST: "the request makes no sense",
     HTTPStatus.UNAUTHORIZED: "the token is missing or wrong",
+    HTTPStatus.FORBIDDEN: "the token's scope is not enough",
     HTTPStatus.NOT_FOUND: "there is no such thing",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than the daemon takes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: f"the body is not {MEDIA_TYPE}",
@@ -137,6 +138,7 @@ def _problems(route: Route) -> Mapping[HTTPStatus, str | None]:
     statuses = [
         *([] if route.lenient else [HTTPStatus.BAD_REQUEST]),
         *([] if route.open else [HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE]),
+        *([HTTPStatus.FORBIDDEN] if route.method != "GET" else []),
         *([HTTPStatus.NOT_FOUND] if route.named else []),
         *([HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE] if route.body is not None else []),
     ]

@@ -1,50 +1,56 @@
-"""Who may use the local API: those who know a token."""
+"""Who may use the local API: those who show a token, as far as its scope reaches."""
 
-import hashlib
-import hmac
 from collections.abc import Collection
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from kling_daemon.api.problems import ProblemError
+from kling_daemon.api.token_registry import TokenRegistry
+from kling_daemon.scopes import Scope
 
+_READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _SCHEME = "bearer"
+_REALM = 'Bearer realm="kling-daemon"'
 
 
-def digest(token: str) -> bytes:
-    """Return the SHA-256 of a token, which is all of it that is kept in memory."""
-    return hashlib.sha256(token.encode()).digest()
-
-
-def require_token(digests: Collection[bytes], open_paths: Collection[str]) -> Middleware:
-    """Return the middleware that lets through who bears `Authorization: Bearer TOKEN` with one of the tokens.
+def require_token(tokens: TokenRegistry, open_paths: Collection[str]) -> Middleware:
+    """Return the middleware that lets through who bears `Authorization: Bearer TOKEN`, and may do what is asked for.
 
     open_paths: what is answered without one.
     """
-    known = tuple(digests)
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in open_paths and not _is_known(request, known):
+        if request.path in open_paths:
+            return await handler(request)
+        shown = _shown(request)
+        token = None if shown is None else await tokens.admit(shown)
+        if token is None:
             raise ProblemError(
                 HTTPStatus.UNAUTHORIZED,
                 "send a token of the daemon as `Authorization: Bearer …`",
-                headers={"WWW-Authenticate": 'Bearer realm="kling-daemon"'},
+                headers={"WWW-Authenticate": _REALM},
+            )
+        if request.method in _READING:
+            with tokens.reading(token):
+                return await handler(request)
+        if token.scope is not Scope.ADMIN:
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN,
+                f"the token '{token.name}' may see everything and change nothing; this takes one of scope admin",
+                headers={"WWW-Authenticate": f'{_REALM}, error="insufficient_scope"'},
             )
         return await handler(request)
 
     return guard
 
 
-def _is_known(request: web.Request, known: tuple[bytes, ...]) -> bool:
+def _shown(request: web.Request) -> str | None:
+    """Return the token that a request shows; None where there is none, or more than one."""
     values = request.headers.getall("Authorization", [])
     if len(values) != 1:
-        return False
+        return None
     scheme, _, token = values[0].partition(" ")
-    if scheme.lower() != _SCHEME:
-        return False
-    # Bytes that are no UTF-8 come as lone surrogates.
-    given = hashlib.sha256(token.strip().encode(errors="surrogateescape")).digest()
-    return any([hmac.compare_digest(given, other) for other in known])  # noqa: C419 - a list: none ends it early
+    return token.strip() if scheme.lower() == _SCHEME else None

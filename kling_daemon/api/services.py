@@ -1,12 +1,13 @@
 """What the local API needs from the rest of the daemon."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
 from kling_daemon.api.event_streams import EventStreams
+from kling_daemon.api.token_registry import TokenRegistry
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock
 from kling_daemon.dispatch.status import HandlerStatus
@@ -71,5 +72,5 @@ class ApiServices:
     """How often Kling was asked since the start, by kind of request."""
     obstacles: Callable[[], Sequence[str]]
     """Why the daemon is not ready, in short phrases that anybody may read; empty when it is."""
-    token_digests: Collection[bytes] = field(repr=False)
-    """`guard.digest` of each token that opens the API."""
+    tokens: TokenRegistry
+    """Who may use the API."""

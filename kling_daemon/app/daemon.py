@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from kling_daemon import __version__
-from kling_daemon.api import ApiServices, EventStreams, EventTail, build_api, digest, ensure_token
+from kling_daemon.api import ApiServices, EventStreams, EventTail, TokenRegistry, build_api, ensure_token
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.looping import Loop, looping
@@ -113,6 +113,7 @@ async def _daemon(
         )
         metrics.open_jobs(await store.read.open_job_counts())
         token = ensure_token(directory, credential("api_token"))
+        tokens = await TokenRegistry.open(store, clock, first=token)
         tracker = Tracker(store, bus, metrics)
         board = NoticeBoard(store, bus, clock, count=metrics.notice)
         capabilities = Capabilities(load_capability_key(directory))
@@ -171,7 +172,7 @@ async def _daemon(
             metrics=metrics.registry,
             kling_requests=lambda: requests,
             obstacles=store.obstacles,
-            token_digests=(digest(token),),
+            tokens=tokens,
         )
         answer_limit = limit * _LISTENER_SHARE
         api = await enter(listening(build_api(services), settings.api.listen, stop_timeout=answer_limit))

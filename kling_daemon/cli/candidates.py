@@ -18,6 +18,9 @@ QUICKLY = timedelta(seconds=1)
 MOST = 100
 """How many of the latest jobs and deliveries are looked through."""
 
+FIRST_TOKEN = "api-token"  # noqa: S105 - its name
+"""The token of the daemon's first start, which is no matter of the API's."""
+
 Offer = tuple[str, str]
 """What may be typed, and what it is."""
 
@@ -47,6 +50,15 @@ def complete_handlers(context: click.Context, _parameter: click.Parameter, incom
 
     async def ask(daemon: "Daemon") -> list[Offer]:
         return [(handler.name, handler.state) for handler in (await daemon.handlers()).items]
+
+    return _offer(context, incomplete, ask)
+
+
+def complete_tokens(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list["CompletionItem"]:
+    """Offer the tokens that can be revoked."""
+
+    async def ask(daemon: "Daemon") -> list[Offer]:
+        return [(token.name, token.scope) for token in (await daemon.tokens()).items if token.name != FIRST_TOKEN]
 
     return _offer(context, incomplete, ask)
 

@@ -15,6 +15,7 @@ VERBS = {
     "events": "kling_daemon.cli.events:events",
     "deliveries": "kling_daemon.cli.deliveries:deliveries",
     "handlers": "kling_daemon.cli.handlers:handlers",
+    "tokens": "kling_daemon.cli.tokens:tokens",
     "health": "kling_daemon.cli.health:health",
     "plugins": "kling_daemon.cli.plugins:plugins",
     "config": "kling_daemon.cli.config:config",

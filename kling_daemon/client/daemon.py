@@ -29,14 +29,17 @@ from kling_daemon.client.models import (
     HandlerModel,
     HealthModel,
     JobModel,
+    MadeTokenModel,
     Page,
     PluginModel,
     ProblemModel,
     StatsModel,
     SubmitModel,
     TimelineModel,
+    TokenModel,
 )
 from kling_daemon.clock import optional, to_rfc3339
+from kling_daemon.scopes import Scope
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -241,6 +244,18 @@ class Daemon:
     async def forget_handler(self, name: str) -> ForgottenModel:
         """Drop what a handler that is not configured any more has waiting or dead, and collect no more for it."""
         return await self._post(f"handlers/{_segment(name)}/forget", {}, ForgottenModel)
+
+    async def tokens(self) -> Page[TokenModel]:
+        """Return every token of the API, without what they are."""
+        return await self._get("tokens", Page[TokenModel])
+
+    async def make_token(self, name: str, scope: Scope = Scope.READ) -> MadeTokenModel:
+        """Have a token made; it is told this once."""
+        return await self._post("tokens", {"name": name, "scope": scope.value}, MadeTokenModel)
+
+    async def revoke_token(self, name: str) -> TokenModel:
+        """Make a token good for nothing from now on."""
+        return await self._post(f"tokens/{_segment(name)}/revoke", {}, TokenModel)
 
     async def plugins(self) -> Page[PluginModel]:
         """Return the plugins that the daemon found when it started."""

@@ -4,6 +4,7 @@ A newer daemon may answer more than is listed here: unknown fields are kept and 
 are plain text.
 """
 
+from datetime import date
 from typing import Annotated, Any, Generic, TypeVar
 
 import pydantic
@@ -11,6 +12,7 @@ import pydantic
 from kling_daemon.clock import to_rfc3339
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.jobs import JobState
+from kling_daemon.scopes import Scope
 
 Moment = Annotated[
     pydantic.AwareDatetime,
@@ -18,6 +20,9 @@ Moment = Annotated[
     pydantic.WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 """An aware moment, written as `2026-11-21T19:18:39.123Z`."""
+
+TokenName = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+"""What may name a token: it stands in paths and in logs."""
 
 
 class Answer(pydantic.BaseModel):
@@ -358,6 +363,33 @@ class HealthModel(Answer):
     ready: bool
     reasons: list[str]
     """Why it does not, in short phrases; empty when it does."""
+
+
+class NewTokenModel(pydantic.BaseModel):
+    """The order to make a token."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: TokenName
+    scope: Scope = Scope.READ
+
+
+class TokenModel(Answer):
+    """A token of the local API, without what it is."""
+
+    name: str
+    scope: Scope
+    """`read`: sees everything and changes nothing; `admin`: may do everything."""
+    made_at: Moment
+    used_on: date | None
+    """The last day on which it was used, UTC."""
+
+
+class MadeTokenModel(TokenModel):
+    """A token that was made just now."""
+
+    token: str = pydantic.Field(repr=False)
+    """The token itself, which is told this once."""
 
 
 class ProblemModel(Answer):

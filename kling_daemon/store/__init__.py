@@ -13,6 +13,7 @@ from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.standing import StandingClaim
 from kling_daemon.store.store import Store
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionState
+from kling_daemon.store.tokens import KnownToken
 
 __all__ = [
     "ALL_EVENTS",
@@ -29,6 +30,7 @@ __all__ = [
     "History",
     "HistoryEntry",
     "Intent",
+    "KnownToken",
     "News",
     "OldRows",
     "Postponement",

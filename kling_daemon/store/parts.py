@@ -20,6 +20,7 @@ from kling_daemon.store.retention import RetentionDesk
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.standing import StandingClaims
 from kling_daemon.store.submissions import SubmissionDesk
+from kling_daemon.store.tokens import TokenDesk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Parts:
     polls: PollDesk
     retention: RetentionDesk
     due_times: DueTimeDesk
+    tokens: TokenDesk
     fanout: Fanout
     standing: StandingClaims
 
@@ -79,6 +81,7 @@ class Parts:
             polls=PollDesk(account=account, clock=clock, policy=policy, random=random),
             retention=RetentionDesk(clock=clock),
             due_times=DueTimeDesk(clock=clock),
+            tokens=TokenDesk(),
             fanout=fanout,
             standing=StandingClaims(deliveries, fanout),
         )

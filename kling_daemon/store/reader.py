@@ -27,6 +27,7 @@ from kling_daemon.store.history import (
 )
 from kling_daemon.store.queries import Queries
 from kling_daemon.store.rows import from_row, notice_from_row
+from kling_daemon.store.tokens import KnownToken, token_from_row
 
 _FAR = 2**62
 _LATEST_REPORTS = 5_000
@@ -205,6 +206,10 @@ class Reader:
             )
             for row in await self._queries.all("handlers")
         ]
+
+    async def tokens(self) -> list[KnownToken]:
+        """Return every token that opens the local API."""
+        return [token_from_row(row) for row in await self._queries.all("tokens")]
 
     async def open_notices(self) -> list[Notice]:
         """Return the notices whose cause has not gone away."""

@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -33,6 +33,7 @@ from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.safety_copy import make_safety_copy
 from kling_daemon.store.standing import StandingClaim
 from kling_daemon.store.submissions import Intent, Postponement, Submission
+from kling_daemon.store.tokens import KnownToken
 from kling_daemon.store.writer import Writer
 
 
@@ -61,6 +62,7 @@ class Store:
         self._polls = parts.polls
         self._retention = parts.retention
         self._due_times = parts.due_times
+        self._tokens = parts.tokens
         self._fanout = parts.fanout
         self._standing = parts.standing
 
@@ -239,6 +241,22 @@ class Store:
     async def bring_forward(self, set_back: SetBack) -> BroughtForward:
         """Bring the due times of a few rows forward, as the wall clock was set back."""
         return await self._writer.write(self._due_times.bring_forward, set_back)
+
+    async def make_token(self, token: KnownToken) -> bool:
+        """Keep a new token; False when one of its name is kept already."""
+        return await self._writer.write(self._tokens.make, token)
+
+    async def keep_token(self, token: KnownToken) -> bool:
+        """Keep a token in the place of others of its name or its digest; False when it was kept already."""
+        return await self._writer.write(self._tokens.keep, token)
+
+    async def revoke_token(self, name: str) -> bool:
+        """Forget a token; False when none of this name was kept."""
+        return await self._writer.write(self._tokens.revoke, name)
+
+    async def use_token(self, token: KnownToken, day: date) -> None:
+        """Note the day on which a token was used."""
+        await self._writer.write(self._tokens.use, (token, day))
 
 
 def _prepare(directory: Path) -> Path:

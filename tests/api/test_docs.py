@@ -9,6 +9,7 @@ from kling_daemon.client.models import (
     EventModel,
     HandlerModel,
     JobModel,
+    MadeTokenModel,
     NoticeModel,
     PluginModel,
     PunctualityModel,
@@ -38,6 +39,7 @@ def test_the_examples_are_what_the_models_read():
 def test_every_field_is_named():
     timeline = (TimelineModel, TimelineEntryModel, UpcomingModel)
     deliveries, handlers = (DeliveryInFullModel, AttemptModel), (HandlerModel, PluginModel)
-    for model in (EventModel, *deliveries, *handlers, StatsModel, NoticeModel, PunctualityModel, *timeline):
+    numbers = (StatsModel, NoticeModel, PunctualityModel)
+    for model in (EventModel, *deliveries, *handlers, *numbers, MadeTokenModel, *timeline):
         for field in model.model_fields:
             assert re.search(rf"\b{field}\b", DOCS), f"{model.__name__}.{field}"

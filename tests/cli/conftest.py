@@ -7,14 +7,16 @@ import os
 import pytest
 from click.testing import CliRunner
 from fakes.local_api import local_api
+from structlog.testing import capture_logs
 
 from kling_daemon.cli import main
 
 
 @pytest.fixture
 async def api(tmp_path):
-    async with local_api(tmp_path / "state") as running:
-        yield running
+    with capture_logs():  # the daemon is in this process here, and its log is not what the verbs print
+        async with local_api(tmp_path / "state") as running:
+            yield running
 
 
 @pytest.fixture
@@ -36,8 +38,8 @@ def typed(tmp_path, monkeypatch):
 def ask(api, typed):
     """Type a command to the running daemon; a thread, since the command runs a loop of its own."""
 
-    async def invoke(*words, **given):
-        env = {"KLING_DAEMON_URL": api.target.url, "KLING_DAEMON_TOKEN": api.target.token}
+    async def invoke(*words, with_env=None, **given):
+        env = with_env or {"KLING_DAEMON_URL": api.target.url, "KLING_DAEMON_TOKEN": api.target.token}
         return await asyncio.to_thread(typed, *words, env=env, **given)
 
     return invoke

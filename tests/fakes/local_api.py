@@ -13,7 +13,7 @@ from aiohttp import web
 from fakes.reports import make_report
 from prometheus_client import CollectorRegistry, Counter
 
-from kling_daemon.api import ApiServices, EventStreams, EventTail, build_api, digest
+from kling_daemon.api import ApiServices, EventStreams, EventTail, TokenRegistry, build_api
 from kling_daemon.api.event_streams import WRITE_WITHIN
 from kling_daemon.app.looping import looping
 from kling_daemon.bus import Bus
@@ -54,6 +54,7 @@ class LocalApi:
     store: Store
     bus: Bus
     tail: EventTail
+    tokens: TokenRegistry
     statuses: list[HandlerStatus] = field(default_factory=lambda: [ARCHIVE])
     plugins: list[InstalledPlugin] = field(default_factory=list)
     obstacles: list[str] = field(default_factory=list)
@@ -117,6 +118,7 @@ async def local_api(
     bus: Bus | None = None,
     clock: Clock | None = None,
     write_within: timedelta = WRITE_WITHIN,
+    first_token: str = TOKEN,
 ):
     """Run the API until the context is left; what the store draws by lot is the same each time."""
     async with Store.open(directory, clock=clock or SystemClock(), random=Random(1)) as store:  # noqa: S311 - no secret
@@ -127,7 +129,8 @@ async def local_api(
             ]
         )
         bus = bus or Bus()
-        api = LocalApi(store=store, bus=bus, tail=EventTail(store.events, bus))
+        tokens = await TokenRegistry.open(store, clock or SystemClock(), first=first_token)
+        api = LocalApi(store=store, bus=bus, tail=EventTail(store.events, bus), tokens=tokens)
         Counter("kling_daemon_tests", "A number", registry=api.registry).inc()
         api.plugins.append(
             InstalledPlugin(name="broken", distribution="d", version="1", status=PluginStatus.BROKEN, problem="why")
@@ -147,7 +150,7 @@ async def local_api(
             metrics=api.registry,
             kling_requests=lambda: {"tasks": 3},
             obstacles=lambda: api.obstacles,
-            token_digests=[digest("another-token-of-at-least-thirty-two-chars"), digest(TOKEN)],
+            tokens=tokens,
         )
         api.application = build_api(services)
         async with (
@@ -155,7 +158,7 @@ async def local_api(
             listening(api.application, address) as bound,
         ):
             url = str(bound) if isinstance(bound, UnixAddress) else f"http://{bound}"
-            api.target = Target(url=url, token=TOKEN, token_from="the test")
+            api.target = Target(url=url, token=first_token, token_from="the test")
             yield api
 
 

@@ -88,6 +88,9 @@ GROUP BY h.name, d.state;
 -- name: handlers
 SELECT name, events, depends_on, first_at, loaded_at FROM handlers ORDER BY seq;
 
+-- name: tokens
+SELECT name, scope, digest, made_at, used_on FROM tokens ORDER BY name;
+
 -- name: notices
 SELECT {notice} FROM notices WHERE cleared_at IS NULL ORDER BY seq;
 
