@@ -52,6 +52,10 @@ OPTIONS: tuple[tuple[str, type, str, str], ...] = (
     ("--outage-of", str, "all", "Which requests it meets: all, reads or creates."),
     ("--clock-offset", str, "0s", "How far Kling's clock is ahead, such as 10m; behind: -10m."),
     ("--refuse-creates", int, "0", "Service code with which every create is refused, such as 1102; 0: none."),
+    ("--refuse-queries", int, "0", "The same for everything that is asked."),
+    ("--retired", str, "", "Models and paths that Kling no longer has (404/1203), with commas between them."),
+    ("--forbidden", str, "", "Models and paths that the account may not use (403/1103)."),
+    ("--pack-units", int, "0", "Units before creates are refused with 429/1102; 0: no limit."),
     ("--file-size", int, "0", "Pad result files to this many bytes."),
     ("--file-lifetime", str, "30d", "How long result files can be fetched."),
 )
@@ -60,7 +64,7 @@ OPTIONS: tuple[tuple[str, type, str, str], ...] = (
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for names, kind, default, text in reversed(OPTIONS):
-        command = click.option(names, type=kind, default=None, help=f"{text}  [default: {default}]")(command)
+        command = click.option(names, type=kind, default=None, help=f"{text}  [default: {default or 'none'}]")(command)
     return command
 
 

@@ -26,6 +26,7 @@ class Account:
     def __init__(self, name: str, clock: Clock, numbers: Iterator[int]) -> None:
         """Open an empty account; numbers: the next one for each job, whatever account it is of."""
         self.name = name
+        self.opened_at = clock.now()
         self._clock = clock
         self._numbers = numbers
         self._jobs: dict[str, SimulatedJob] = {}
@@ -47,13 +48,18 @@ class Account:
         return len(self._jobs)
 
     def create(self, order: Order, settings: SimulatorSettings) -> SimulatedJob:
-        """Take an order in. RefusalError when its external id is in use or no slot is free: then nothing exists."""
+        """Take an order in. RefusalError when it cannot be taken: then nothing exists.
+
+        That is so when its external id is in use, no slot is free or the units do not suffice.
+        """
         if order.external_id is not None and order.external_id in self._ids:
             raise RefusalError(1201, f"External_task_id {order.external_id} already exists")
         kind = order.endpoint.kind
         limit = settings.image_slots if kind is Kind.IMAGE else settings.video_slots
         if limit and order.slots and self._taken[kind] + order.slots > limit:
             raise RefusalError(1303)
+        if settings.pack_units and self.billed_units + order.units > settings.pack_units:
+            raise RefusalError(1102)
         number = next(self._numbers)
         now = self._clock.now()
         job = SimulatedJob(

@@ -12,6 +12,9 @@ from kling_daemon.simulator.account_keys import AccountKeys
 from kling_daemon.simulator.refusals import JWT_ON_NEW_API, RefusalError
 from kling_daemon.simulator.settings import SimulatorSettings
 
+COSTS = "/account/costs"
+"""Where an account asks what it has left; by key or token, since it is older than API keys are."""
+
 _JWT_DOTS = 2
 
 
@@ -29,7 +32,7 @@ def admit(request: web.Request, settings: SimulatorSettings, now: datetime) -> s
             return keys.name
     if token.count(".") != _JWT_DOTS:
         raise RefusalError(1002)
-    if not request.path.startswith(LEGACY_PREFIX):
+    if not request.path.startswith(LEGACY_PREFIX) and request.path != COSTS:
         raise RefusalError(1002, JWT_ON_NEW_API)
     for keys in settings.all_accounts():
         if keys.access_key and (claims := _claims(token, keys)) is not None:

@@ -10,6 +10,7 @@ from kling_daemon.simulator.settings import (
     CHOICES,
     COUNTS,
     DURATIONS,
+    LISTS,
     OFFSETS,
     RATES,
     SPANS,
@@ -19,7 +20,7 @@ from kling_daemon.simulator.settings import (
 from kling_daemon.simulator.spans import Span
 from kling_daemon.spelling import did_you_mean
 
-NAMES = (*SPANS, "speed", *RATES, *COUNTS, *DURATIONS, *OFFSETS, *SWITCHES, *CHOICES)
+NAMES = (*SPANS, "speed", *RATES, *COUNTS, *DURATIONS, *OFFSETS, *SWITCHES, *CHOICES, *LISTS)
 """Every setting that can be changed while the simulator runs."""
 
 _EXAMPLES = {**dict.fromkeys(SPANS, "20ms-50ms"), **dict.fromkeys(DURATIONS, "5s"), **dict.fromkeys(OFFSETS, "-5m")}
@@ -66,6 +67,8 @@ def read_setting(name: str, value: Any) -> Any:
         if value not in words:
             raise ValueError(f"expected one of {', '.join(words)}")
         return CHOICES[name](value)
+    if name in LISTS:
+        return _read_list(value)
     if name in SWITCHES:
         if not isinstance(value, bool):
             raise ValueError("expected true or false")
@@ -75,6 +78,14 @@ def read_setting(name: str, value: Any) -> Any:
     if type(value) is int or (type(value) is float and name not in COUNTS):
         return value
     raise ValueError("expected a whole number" if name in COUNTS else "expected a number")
+
+
+def _read_list(value: Any) -> tuple[str, ...]:
+    """Return a list of texts, which may also be written as one text with commas."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("expected a list of texts, or one text with commas")
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def _read_time(name: str, text: str) -> Span | timedelta:
@@ -89,4 +100,6 @@ def _read_time(name: str, text: str) -> Span | timedelta:
 def _write(value: Any) -> Any:
     if isinstance(value, timedelta):
         return f"{'-' if value < timedelta(0) else ''}{format_duration(abs(value))}"
+    if isinstance(value, tuple):
+        return list(value)
     return str(value) if isinstance(value, Span) else value

@@ -6,10 +6,12 @@ from typing import Any
 from aiohttp import web
 
 from kling_daemon.jobs import Generation
-from kling_daemon.kling.endpoints import REGISTRY, SOLUTIONS_PREFIX
+from kling_daemon.kling.endpoints import REGISTRY, SOLUTIONS, TASKS
 from kling_daemon.simulator import lists, queries
 from kling_daemon.simulator.accounts import Account
-from kling_daemon.simulator.admission import admit
+from kling_daemon.simulator.admission import COSTS, admit
+from kling_daemon.simulator.availability import check_available
+from kling_daemon.simulator.costs import CostsDesk
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.faults import answer_with, fault_after, fault_before
 from kling_daemon.simulator.orders import read_object, read_order
@@ -19,8 +21,6 @@ from kling_daemon.simulator.wire import created
 Performer = Callable[[web.Request, Account], Awaitable[Any]]
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_SOLUTIONS = SOLUTIONS_PREFIX.rstrip("/")
-
 
 class KlingApi:
     """The handlers of Kling's paths."""
@@ -28,14 +28,16 @@ class KlingApi:
     def __init__(self, engine: Engine) -> None:
         """Answer for the jobs of one engine."""
         self._engine = engine
+        self._costs = CostsDesk()
 
     def routes(self) -> list[web.RouteDef]:
         """Return a route for each path and method that is answered."""
         routes = [
-            web.get("/tasks", self._question("query", queries.tasks), allow_head=False),
-            web.post("/tasks", self._list("list", lists.TASKS)),
-            web.get(_SOLUTIONS, self._question("solutions_query", queries.solutions), allow_head=False),
-            web.post(_SOLUTIONS, self._list("solutions_list", lists.SOLUTIONS)),
+            web.get(TASKS, self._question("query", queries.tasks), allow_head=False),
+            web.post(TASKS, self._list("list", lists.TASKS)),
+            web.get(SOLUTIONS, self._question("solutions_query", queries.solutions), allow_head=False),
+            web.post(SOLUTIONS, self._list("solutions_list", lists.SOLUTIONS)),
+            web.get(COSTS, self._handler("costs", self._perform_costs), allow_head=False),
         ]
         one = self._question("legacy_query", queries.legacy_task)
         page = self._question("legacy_list", queries.legacy_list)
@@ -53,6 +55,7 @@ class KlingApi:
             if settings.refuse_creates:
                 raise RefusalError(settings.refuse_creates)
             body = read_object(await request.read())
+            check_available(request.path, body, settings)
             order = read_order(request.path, body, f"{request.scheme}://{request.host}")
             return created(self._engine.create(order, account))
 
@@ -67,6 +70,7 @@ class KlingApi:
         """Return the handler of what is asked by GET."""
 
         async def perform(request: web.Request, account: Account) -> Any:
+            self._check_queries()
             return answer(account, request)
 
         return self._handler(kind, perform)
@@ -75,9 +79,18 @@ class KlingApi:
         """Return the handler of a list that is asked for by POST."""
 
         async def perform(request: web.Request, account: Account) -> Any:
+            self._check_queries()
             return wanted.page(account, await request.read(), self._engine.clock.now())
 
         return self._handler(kind, perform)
+
+    async def _perform_costs(self, request: web.Request, account: Account) -> Any:
+        self._check_queries()
+        return self._costs.answer(account, request.query, self._engine.settings, self._engine.clock.now())
+
+    def _check_queries(self) -> None:
+        if self._engine.settings.refuse_queries:
+            raise RefusalError(self._engine.settings.refuse_queries)
 
     def _handler(self, kind: str, perform: Performer) -> _Handler:
         async def handle(request: web.Request) -> web.StreamResponse:

@@ -104,6 +104,14 @@ class SimulatorSettings:
     """How far Kling's clock is ahead of ours: `Date`, tokens, signatures, jobs. At most 366 days either way."""
     refuse_creates: int = 0
     """Service code with which every create is refused, such as 1102 for an empty balance; 0 refuses none."""
+    refuse_queries: int = 0
+    """The same for everything that is asked: queries, lists and account costs."""
+    retired: tuple[str, ...] = ()
+    """Models and paths that Kling no longer has: creates that name one are refused with 404/1203."""
+    forbidden: tuple[str, ...] = ()
+    """Models and paths that the account may not use: creates that name one are refused with 403/1103."""
+    pack_units: int = 0
+    """How many units each account has bought: a create is refused with 429/1102 that would need more. 0: no limit."""
 
     file_size: int = 0
     """Result files are padded to this many bytes, and stay playable; 0 leaves them small. At most 64 MiB."""
@@ -143,7 +151,7 @@ def mistake_of(name: str, value: Any) -> str | None:
         return f"at least {SLOWEST}, not {value}"
     if name == "file_size" and value > MAX_FILE_SIZE:
         return f"at most {MAX_FILE_SIZE}, not {value}"
-    if name == "refuse_creates" and value and value not in SERVICE_ERRORS:
+    if name in ("refuse_creates", "refuse_queries") and value and value not in SERVICE_ERRORS:
         return f"0 or one of {', '.join(map(str, SERVICE_ERRORS))}, not {value}"
     return None
 
@@ -198,9 +206,19 @@ RATES = (
     "http_errors",
     "ambiguous_creates",
 )
-COUNTS = ("video_slots", "image_slots", "retries", "fail", "refuse_creates", "file_size")
+COUNTS = (
+    "video_slots",
+    "image_slots",
+    "retries",
+    "fail",
+    "refuse_creates",
+    "refuse_queries",
+    "pack_units",
+    "file_size",
+)
 DURATIONS = ("retry_after", "callback_timeout", "hang", "file_lifetime")
 OFFSETS = ("clock_offset",)
 SPANS = ("submitted", "processing", "delay", "late_by")
 SWITCHES = ("sign_legacy", "submitted_callbacks", "outage")
+LISTS = ("retired", "forbidden")
 CHOICES = {"outage_answer": OutageAnswer, "outage_of": OutageScope}
