@@ -3,11 +3,12 @@
 from kling_daemon.config.addresses import Address, TcpAddress, UnixAddress
 from kling_daemon.config.lookup import find_config
 from kling_daemon.config.origins import Origin, OriginKind, Origins
-from kling_daemon.config.problems import ConfigError, Problem
+from kling_daemon.config.problems import ConfigError
 from kling_daemon.config.reading import Loaded, load
 from kling_daemon.config.sections import DeliverySettings, HandlerSettings
 from kling_daemon.config.settings import Settings
-from kling_daemon.config.wording import problems_of
+from kling_daemon.problems import Problem
+from kling_daemon.wording import problems_of
 
 __all__ = [
     "Address",

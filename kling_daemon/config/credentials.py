@@ -6,8 +6,8 @@ from typing import Any
 
 import pydantic
 
-from kling_daemon.config.problems import Problem
 from kling_daemon.config.secrets import SecretError, one_line, read_secret_file
+from kling_daemon.problems import Problem
 
 API_KEY = "kling_api_key"
 ACCESS_KEY = "kling_access_key"

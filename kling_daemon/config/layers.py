@@ -9,8 +9,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
 from kling_daemon.config.lookup import CONFIG_VARIABLE
-from kling_daemon.config.problems import Problem
 from kling_daemon.config.settings import Settings
+from kling_daemon.problems import Problem
 
 PREFIX = "KLING_DAEMON_"
 RESERVED = frozenset({"KLING_DAEMON_URL", "KLING_DAEMON_TOKEN", CONFIG_VARIABLE})

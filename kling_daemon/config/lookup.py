@@ -4,7 +4,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from kling_daemon.config.problems import ConfigError, Problem
+from kling_daemon.config.problems import ConfigError
+from kling_daemon.problems import Problem
 
 CONFIG_VARIABLE = "KLING_DAEMON_CONFIG"
 LOCAL = Path("config.toml")

@@ -11,10 +11,11 @@ from kling_daemon.config.checks import contradictions
 from kling_daemon.config.credentials import read_credentials
 from kling_daemon.config.layers import Key, Layer, implied, read_environment, set_by_environment, variable
 from kling_daemon.config.origins import Origins, nowhere
-from kling_daemon.config.problems import ConfigError, Problem
+from kling_daemon.config.problems import ConfigError
 from kling_daemon.config.secrets import resolve
 from kling_daemon.config.settings import Settings
-from kling_daemon.config.wording import Details, Location, dotted, locate, problems_of
+from kling_daemon.problems import Problem
+from kling_daemon.wording import Details, Location, dotted, locate, problems_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

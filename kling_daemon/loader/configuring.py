@@ -6,13 +6,13 @@ import pydantic
 
 from kling_daemon.backoff import Backoff
 from kling_daemon.config import HandlerSettings, Problem, Settings, problems_of
-from kling_daemon.config.wording import Location, dotted
 from kling_daemon.deliveries import RetryPolicy
 from kling_daemon.handlers import ConfiguredHandler, HandlerType
 from kling_daemon.loader.dependencies import check_dependencies
 from kling_daemon.loader.installed import Discovery, InstalledPlugin
 from kling_daemon.loader.opening import Open, open_hooks, open_instance
 from kling_daemon.spelling import did_you_mean, nearest
+from kling_daemon.wording import Location, dotted
 
 _COMMON_KEYS = frozenset(HandlerSettings.model_fields)
 

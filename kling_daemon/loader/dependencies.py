@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
 from kling_daemon.config import Problem
-from kling_daemon.config.wording import Location
 from kling_daemon.spelling import did_you_mean
+from kling_daemon.wording import Location
 
 
 def check_dependencies(

@@ -2,8 +2,21 @@
 
 from kling_daemon.simulator.account_keys import AccountKeys
 from kling_daemon.simulator.changes import ChangeError, changed
+from kling_daemon.simulator.phases import Phase
+from kling_daemon.simulator.scenario import Scenario, ScenarioError, read_scenario
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.simulator import Simulator
 from kling_daemon.simulator.spans import Span
 
-__all__ = ["AccountKeys", "ChangeError", "Simulator", "SimulatorSettings", "Span", "changed"]
+__all__ = [
+    "AccountKeys",
+    "ChangeError",
+    "Phase",
+    "Scenario",
+    "ScenarioError",
+    "Simulator",
+    "SimulatorSettings",
+    "Span",
+    "changed",
+    "read_scenario",
+]

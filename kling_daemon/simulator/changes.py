@@ -32,6 +32,14 @@ class ChangeError(Exception):
 
 def changed(settings: SimulatorSettings, changes: Any) -> SimulatorSettings:
     """Return the settings with some replaced, durations and spans written as text. ChangeError for any mistake."""
+    try:
+        return replace(settings, **read_changes(changes))
+    except ValueError as error:
+        raise ChangeError(str(error)) from None
+
+
+def read_changes(changes: Any) -> dict[str, Any]:
+    """Return the settings that a change names and their values. ChangeError for any mistake but a value's range."""
     if not isinstance(changes, Mapping):
         raise ChangeError("a change is a JSON object of settings and their new values")
     values, mistakes = {}, []
@@ -42,10 +50,7 @@ def changed(settings: SimulatorSettings, changes: Any) -> SimulatorSettings:
             mistakes.append(f"{name}: {error}")
     if mistakes:
         raise ChangeError("; ".join(mistakes))
-    try:
-        return replace(settings, **values)
-    except ValueError as error:
-        raise ChangeError(str(error)) from None
+    return values
 
 
 def shown(settings: SimulatorSettings) -> dict[str, Any]:

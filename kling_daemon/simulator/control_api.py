@@ -8,11 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from kling_daemon.clock import to_rfc3339
-from kling_daemon.simulator.changes import ChangeError, changed, shown
+from kling_daemon.simulator.changes import ChangeError, shown
 from kling_daemon.simulator.contents import content
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.results import file_names, file_url
-from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
 
 _UNREACHABLE = (
@@ -54,17 +53,18 @@ class ControlApi:
     async def _change(self, request: web.Request) -> web.Response:
         try:
             changes = json.loads(await request.read())
-            self._apply(changed(self._engine.settings, changes))
+            self._apply(changes)
         except ChangeError as error:
             return web.json_response({"error": str(error)}, status=400)
         except (ValueError, RecursionError):
             return web.json_response({"error": "the body is no JSON"}, status=400)
         return web.json_response(shown(self._engine.settings))
 
-    def _apply(self, settings: SimulatorSettings) -> None:
-        if settings.refuses_connections and not self._stays_reachable:
+    def _apply(self, changes: Any) -> None:
+        conductor = self._engine.conductor
+        if conductor.preview(changes).refuses_connections and not self._stays_reachable:
             raise ChangeError(_UNREACHABLE)
-        self._engine.settings = settings
+        conductor.change(changes)
 
 
 def stats(engine: Engine) -> dict[str, Any]:

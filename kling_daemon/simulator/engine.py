@@ -1,13 +1,16 @@
 """The simulated Kling without its HTTP: takes orders in, and lets each pass through its states in time."""
 
 import asyncio
+from collections.abc import Sequence
 
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import JobState
 from kling_daemon.simulator.accounts import Account, Accounts
 from kling_daemon.simulator.callbacks import Announcer
+from kling_daemon.simulator.conductor import Conductor
 from kling_daemon.simulator.courier import Courier
 from kling_daemon.simulator.pending import Pending
+from kling_daemon.simulator.phases import Phase
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.shifted_clock import ShiftedClock
 from kling_daemon.simulator.simulated_jobs import Order, SimulatedJob
@@ -18,8 +21,8 @@ from kling_daemon.simulator.timeline import Timeline
 class Engine:
     """Accounts, timeline and callbacks of one simulated Kling, without its HTTP."""
 
-    def __init__(self, settings: SimulatorSettings, clock: Clock) -> None:
-        """Start without a job."""
+    def __init__(self, settings: SimulatorSettings, clock: Clock, phases: Sequence[Phase] = ()) -> None:
+        """Start without a job; phases count from now. ValueError if one contradicts the settings."""
         self.clock = ShiftedClock(clock)
         """Kling's own clock, by which everything goes that Kling tells or judges."""
         self.statistics = Statistics()
@@ -32,15 +35,15 @@ class Engine:
         self._announcer = Announcer(self.timeline, self.courier, self.statistics)
         self.changed = asyncio.Event()
         """Set with every change of the settings; who waits for it clears it."""
-        self.settings = settings
+        self._settings = settings
+        self.conductor = Conductor(settings, phases, self.timeline, self._take)
 
     @property
     def settings(self) -> SimulatorSettings:
         """The settings that hold now; new ones hold for what is decided from then on."""
         return self._settings
 
-    @settings.setter
-    def settings(self, settings: SimulatorSettings) -> None:
+    def _take(self, settings: SimulatorSettings) -> None:
         self._settings = self.courier.settings = settings
         self.clock.offset = settings.clock_offset
         self.changed.set()

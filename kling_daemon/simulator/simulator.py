@@ -1,7 +1,7 @@
 """The simulated Kling as a whole: on a real socket, in this process or another."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -9,22 +9,31 @@ import aiohttp
 
 from kling_daemon.clock import Clock, SystemClock
 from kling_daemon.simulator import control_api
-from kling_daemon.simulator.changes import changed
 from kling_daemon.simulator.control_api import ControlApi
 from kling_daemon.simulator.courier import ROUNDS
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.file_server import FileServer
 from kling_daemon.simulator.kling_api import KlingApi
 from kling_daemon.simulator.listening import control_application, kling_application, listening
+from kling_daemon.simulator.phases import Phase
 from kling_daemon.simulator.settings import SimulatorSettings
 
 
 class Simulator:
     """A Kling that runs here. It keeps nothing: a new one knows no jobs."""
 
-    def __init__(self, settings: SimulatorSettings | None = None, clock: Clock | None = None) -> None:
-        """Behave as the settings say, by the given clock."""
-        self._engine = Engine(settings or SimulatorSettings(), clock or SystemClock())
+    def __init__(
+        self,
+        settings: SimulatorSettings | None = None,
+        clock: Clock | None = None,
+        *,
+        phases: Sequence[Phase] = (),
+    ) -> None:
+        """Behave as the settings say, by the given clock; in each phase, which counts from now, as that says.
+
+        ValueError if a phase contradicts the settings.
+        """
+        self._engine = Engine(settings or SimulatorSettings(), clock or SystemClock(), phases)
 
     @property
     def settings(self) -> SimulatorSettings:
@@ -32,8 +41,11 @@ class Simulator:
         return self._engine.settings
 
     def change(self, **changes: Any) -> None:
-        """Replace settings while it runs, in the form of the control API; ChangeError for any mistake."""
-        self._engine.settings = changed(self._engine.settings, changes)
+        """Replace settings while it runs, in the form of the control API; ChangeError for any mistake.
+
+        What was changed so holds whatever a phase says.
+        """
+        self._engine.conductor.change(changes)
 
     def stats(self) -> dict[str, Any]:
         """Return what `GET /simulator/stats` answers."""

@@ -19,7 +19,7 @@ class Timeline:
         """Start with nothing planned; what is planned is pending until it was done."""
         self._clock = clock
         self._pending = pending
-        self._heap: list[tuple[float, int, Action]] = []
+        self._heap: list[tuple[float, int, Action, bool]] = []
         self._order = itertools.count()
         self._bell = asyncio.Event()
 
@@ -31,18 +31,24 @@ class Timeline:
         """Plan an action; it must be quick and must not raise."""
         self.at(self.now() + delay.total_seconds(), action)
 
-    def at(self, moment: float, action: Action) -> None:
-        """Plan an action for a moment of the monotonic clock; one that has passed means at once."""
-        self._pending.begin()
-        heapq.heappush(self._heap, (moment, next(self._order), action))
+    def at(self, moment: float, action: Action, *, is_awaited: bool = True) -> None:
+        """Plan an action for a moment of the monotonic clock; one that has passed means at once.
+
+        is_awaited: while it is to come, something is pending.
+        """
+        if is_awaited:
+            self._pending.begin()
+        heapq.heappush(self._heap, (moment, next(self._order), action, is_awaited))
         self._bell.set()
 
     def step(self) -> float | None:
         """Do all that is due by now; return the seconds until the next action, None when there is none."""
         now = self.now()
         while self._heap and self._heap[0][0] <= now:
-            heapq.heappop(self._heap)[2]()
-            self._pending.end()
+            _, _, action, is_awaited = heapq.heappop(self._heap)
+            action()
+            if is_awaited:
+                self._pending.end()
         return self._heap[0][0] - now if self._heap else None
 
     async def run(self) -> None:

@@ -4,7 +4,7 @@ import pydantic
 import pytest
 
 from kling_daemon.config import problems_of
-from kling_daemon.config.wording import dotted
+from kling_daemon.wording import dotted
 
 
 class Inner(pydantic.BaseModel):

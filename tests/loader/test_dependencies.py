@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_daemon.config.wording import dotted
 from kling_daemon.loader.dependencies import check_dependencies
+from kling_daemon.wording import dotted
 
 
 def told(depends_on, disabled=frozenset()):

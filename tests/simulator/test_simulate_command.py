@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 from fakes.kling_caller import NEW_VIDEO, KlingCaller
 
-from kling_daemon.cli.simulate import OPTIONS, simulate
+from kling_daemon.cli.simulate import simulate
+from kling_daemon.cli.simulate_options import OPTIONS
 from kling_daemon.kling.tokens import KeyPair
 from kling_daemon.simulator import SimulatorSettings, changed
 from kling_daemon.simulator.changes import shown

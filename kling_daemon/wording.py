@@ -1,11 +1,11 @@
 """What pydantic found, said in plain words and without the value that was found."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pydantic
 
-from kling_daemon.config.problems import Problem
+from kling_daemon.problems import Problem
 from kling_daemon.spelling import nearest
 
 _PLAIN = {
@@ -118,8 +118,12 @@ def _nearest(details: Details, model: type[pydantic.BaseModel], also_known: Iter
 def _keys_at(model: type[pydantic.BaseModel], above: list[str | int]) -> Iterable[str]:
     """Return the keys of the model that a location lies in; none where it cannot be told."""
     for part in above:
+        if isinstance(part, int):
+            continue  # an entry of a list, which is looked through below
         field = model.model_fields.get(str(part))
         annotation: Any = None if field is None else field.annotation
+        if get_origin(annotation) in {list, tuple}:
+            annotation = get_args(annotation)[0]
         if not isinstance(annotation, type) or not issubclass(annotation, pydantic.BaseModel):
             return ()
         model = annotation
