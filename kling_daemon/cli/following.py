@@ -1,29 +1,19 @@
-"""Following jobs to their end, with a live table on a terminal."""
+"""Following jobs to their end, with a live view on a terminal."""
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from math import inf
-from typing import TYPE_CHECKING
+from datetime import timedelta
 
-from kling_daemon.cli.job_views import HEADINGS, job_line
-from kling_daemon.cli.output import rich_table
+from kling_daemon.cli.live_jobs import shown
+from kling_daemon.cli.watching import Watch
 from kling_daemon.client import Daemon, DaemonError, DaemonUnreachableError
 from kling_daemon.client.models import JobModel
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-GRACE = timedelta(minutes=1)
-"""How long a daemon that has answered before may be away: it may be restarting."""
-
-_LIVE_PATIENCE = timedelta(seconds=2)
-_PATIENCE = timedelta(minutes=1)
-_PAUSE = 0.5
-_FRAMES_PER_SECOND = 4
+AT_A_TIME = 8
+"""How many requests are on their way at a time: thousands of jobs must not open thousands of connections."""
 
 
 @dataclass
@@ -32,7 +22,10 @@ class Following:
 
     references: Sequence[str]
     jobs: dict[str, JobModel] = field(default_factory=dict)
-    errors: dict[str, DaemonError | DaemonUnreachableError] = field(default_factory=dict)
+    errors: dict[str, DaemonError] = field(default_factory=dict)
+    """Why the others were not found."""
+    lost: DaemonUnreachableError | None = None
+    """Set when the daemon went away and did not come back, so that nobody knows how the jobs stand now."""
 
     def found(self) -> list[JobModel]:
         """Return the jobs that were found, in the order in which they were asked for."""
@@ -42,58 +35,66 @@ class Following:
 async def follow(daemon: Daemon, references: Sequence[str], patience: timedelta | None, *, live: bool) -> Following:
     """Wait until each job has come to its end or the patience is over; None waits for as long as it takes.
 
-    live: show a table meanwhile, which is gone afterwards: it shows no more than fits on the screen.
+    live: show meanwhile how they stand: a table of a few, the sum of many. DaemonUnreachableError when no daemon
+    answers to begin with.
     """
     following = Following(references=tuple(dict.fromkeys(references)))
-    deadline = inf if patience is None else asyncio.get_running_loop().time() + patience.total_seconds()
-    async with _shown(following, live=live), asyncio.TaskGroup() as tasks:
-        for reference in following.references:
-            following_one = _follow(daemon, reference, deadline, following, live=live)
-            tasks.create_task(following_one, name=f"follow-{reference}")
+    watch = Watch(daemon)
+    await watch.begin()
+    await _look_up(daemon, following, watch)
+    seconds = None if patience is None else patience.total_seconds()
+    try:
+        with shown(watch.jobs, total=len({job.id for job in following.jobs.values()}), live=live):
+            async with watched(watch):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await watch.ended.wait()
+    except DaemonUnreachableError as error:
+        following.lost = error
+    following.jobs = {reference: watch.jobs[job.id] for reference, job in following.jobs.items()}
     return following
 
 
-async def _follow(daemon: Daemon, reference: str, deadline: float, following: Following, *, live: bool) -> None:
-    clock = asyncio.get_running_loop()
-    answered_at = -inf
-    longest = timedelta()  # the first question is answered at once, so that an unknown job is not waited for
-    while True:
-        remaining = max(deadline - clock.time(), 0.0)
-        try:
-            job = await daemon.poll(reference, timedelta(seconds=min(remaining, longest.total_seconds())))
-        except DaemonUnreachableError as error:
-            if clock.time() - answered_at > GRACE.total_seconds() or clock.time() >= deadline:
-                following.errors[reference] = error
-                return
-            await asyncio.sleep(_PAUSE)
-            continue
-        except DaemonError as error:
-            following.errors[reference] = error
-            return
-        answered_at = clock.time()
-        following.jobs[reference] = job
-        if job.state.is_terminal or clock.time() >= deadline:
-            return
-        longest = _LIVE_PATIENCE if live else _PATIENCE
-
-
 @asynccontextmanager
-async def _shown(following: Following, *, live: bool) -> AsyncIterator[None]:
-    if not live:
-        yield
-        return
-    from rich.live import Live
+async def watched(watch: Watch) -> AsyncIterator[None]:
+    """Let a watch run as long as the context lasts; DaemonUnreachableError when the daemon is away for too long."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(watch.run(), name="watch")
+            yield
+            running.cancel()
+    except ExceptionGroup as group:
+        raise first_of(group) from None
 
-    def table() -> "Table":
-        now = datetime.now(UTC)
-        rows = [
-            job_line(following.jobs[reference], now) if reference in following.jobs else (reference, *[""] * 5)
-            for reference in following.references
-        ]
-        return rich_table(HEADINGS, rows)
 
-    with Live(get_renderable=table, refresh_per_second=_FRAMES_PER_SECOND, transient=True):
-        yield
+async def _look_up(daemon: Daemon, following: Following, watch: Watch) -> None:
+    """Find each job, a few at a time; of those that are not there the error is noted."""
+    left = iter(following.references)
+
+    async def look() -> None:
+        for reference in left:
+            try:
+                job = await daemon.job(reference)
+            except DaemonError as error:
+                following.errors[reference] = error
+            else:
+                following.jobs[reference] = job
+                watch.learn(job)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(min(AT_A_TIME, len(following.references))):
+                tasks.create_task(look(), name=f"look up {number}")
+    except ExceptionGroup as group:
+        raise first_of(group) from None
+
+
+def first_of(group: ExceptionGroup[Exception]) -> Exception:
+    """Return one exception of a group: where several tasks talk to one daemon, it ends them for one reason."""
+    error: Exception = group
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def is_live(*, as_json: bool) -> bool:

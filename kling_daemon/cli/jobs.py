@@ -6,7 +6,7 @@ import click
 
 from kling_daemon.cli.candidates import complete_jobs
 from kling_daemon.cli.durations import DurationType
-from kling_daemon.cli.exit_codes import FAILED, UNREACHABLE
+from kling_daemon.cli.exit_codes import FAILED, UnreachableExit
 from kling_daemon.cli.output import json_option, print_facts, print_json, print_table
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
@@ -69,7 +69,6 @@ def wait_for_jobs(where: Where, *, references: tuple[str, ...], timeout: timedel
     """
     from kling_daemon.cli.following import follow, is_live
     from kling_daemon.cli.job_views import HEADINGS, job_lines
-    from kling_daemon.client import DaemonUnreachableError
 
     live = is_live(as_json=as_json)
     following = talk(where, lambda daemon: follow(daemon, references, timeout, live=live))
@@ -80,8 +79,8 @@ def wait_for_jobs(where: Where, *, references: tuple[str, ...], timeout: timedel
         print_table(HEADINGS, job_lines(found, datetime.now(UTC)))
     for reference, error in following.errors.items():
         click.echo(f"Error: {reference}: {error}", err=True)
-    if any(isinstance(error, DaemonUnreachableError) for error in following.errors.values()):
-        raise click.exceptions.Exit(UNREACHABLE)
+    if following.lost is not None:
+        raise UnreachableExit(str(following.lost))
     if following.errors or any(job.state != "succeeded" for job in found):
         raise click.exceptions.Exit(FAILED)
 

@@ -18,7 +18,7 @@ _CONTROLS = re.compile("[\x7f-\x9f]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _GAP = "  "
 
-_COLOURS = {
+COLOURS = {
     "succeeded": "green", "done": "green", "open": "green", "ready": "green",
     "failed": "red", "dead": "red", "closed": "red", "broken": "red",
     "processing": "cyan", "running": "cyan", "opening": "cyan",
@@ -71,7 +71,7 @@ def rich_table(headings: Row, rows: Sequence[Row]) -> "Table":
         table.add_column(heading, no_wrap=place == 0, overflow="fold")
     for row in rows:
         cells = [printable(cell) for cell in row]
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in cells))
+        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in cells))
     return table
 
 

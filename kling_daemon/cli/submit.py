@@ -73,7 +73,6 @@ def submit(
 def _wait(where: Where, job_id: str, timeout: timedelta | None, *, as_json: bool) -> None:
     from kling_daemon.cli.following import follow, is_live
     from kling_daemon.cli.job_views import job_facts
-    from kling_daemon.client import DaemonUnreachableError
 
     live = is_live(as_json=as_json)
     if not as_json:
@@ -84,12 +83,10 @@ def _wait(where: Where, job_id: str, timeout: timedelta | None, *, as_json: bool
             print_json(job.as_json())
         else:
             print_facts(job_facts(job))
+    if following.lost is not None:
+        raise UnreachableExit(str(following.lost))
     for error in following.errors.values():
-        raise (
-            UnreachableExit(str(error))
-            if isinstance(error, DaemonUnreachableError)
-            else click.ClickException(str(error))
-        )
+        raise click.ClickException(str(error))
     if any(job.state != "succeeded" for job in following.found()):
         raise click.exceptions.Exit(FAILED)
 

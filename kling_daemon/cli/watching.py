@@ -1,0 +1,87 @@
+"""Learning what becomes of jobs, however many: from the order of all events, and not by a request for each."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from kling_daemon.client import Daemon, DaemonUnreachableError
+from kling_daemon.client.models import JobModel
+
+GRACE = timedelta(minutes=1)
+"""How long a daemon that has answered before may be away: it may be restarting."""
+
+_PAUSE = 0.5
+_PAGE = 500
+
+
+class Watch:
+    """What is known of the jobs that are waited for, by their ids; it only ever moves on."""
+
+    def __init__(self, daemon: Daemon, on_news: Callable[[JobModel], None] = lambda _job: None) -> None:
+        """Take whom to ask; on_news: told of each job when it has moved on."""
+        self.jobs: dict[str, JobModel] = {}
+        self.ended = asyncio.Event()
+        """Set while nothing that is expected has yet to end."""
+        self.ended.set()
+        self._daemon = daemon
+        self._on_news = on_news
+        self._open: set[str] = set()
+        self._cursor: str | None = None
+
+    async def begin(self) -> None:
+        """Remember the place in the order of events; before the jobs are looked at, so that nothing can be missed."""
+        page = await self._daemon.list_events(limit=1)
+        self._cursor = page.items[0].cursor if page.items else None
+
+    def expect(self, job_ids: Iterable[str]) -> None:
+        """Wait for the ends of jobs, which need not be there yet."""
+        self._open.update(job_ids)
+        self._tell()
+
+    def give_up(self, job_id: str) -> None:
+        """Wait for a job no longer."""
+        self._open.discard(job_id)
+        self._tell()
+
+    def learn(self, job: JobModel) -> None:
+        """Take notice of a job; older news of it than is known is passed over."""
+        known = self.jobs.get(job.id)
+        if known is not None and known.state.rank >= job.state.rank:
+            return
+        self.jobs[job.id] = job
+        if job.state.is_terminal:
+            self._open.discard(job.id)
+        else:
+            self._open.add(job.id)
+        self._on_news(job)
+        self._tell()
+
+    async def run(self) -> None:
+        """Follow the events until cancelled. DaemonUnreachableError when the daemon is away for too long."""
+        clock = asyncio.get_running_loop()
+        answered_at = clock.time()
+        while True:
+            try:
+                more = await self._step()
+                answered_at = clock.time()
+            except DaemonUnreachableError:
+                if clock.time() - answered_at > GRACE.total_seconds():
+                    raise
+                more = False
+            if not more:
+                await asyncio.sleep(_PAUSE)
+
+    async def _step(self) -> bool:
+        """Take notice of the events that follow; True when there are more at once."""
+        page = await self._daemon.list_events(oldest_first=True, cursor=self._cursor, limit=_PAGE)
+        for event in page.items:
+            self._cursor = event.cursor
+            if event.job_id in self._open:
+                self.learn(event.job)
+        return page.next is not None
+
+    def _tell(self) -> None:
+        if self._open:
+            self.ended.clear()
+        else:
+            self.ended.set()
