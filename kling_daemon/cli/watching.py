@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from kling_daemon.client import Daemon, DaemonUnreachableError
+from kling_daemon.client import Daemon
 from kling_daemon.client.models import JobModel
 
 GRACE = timedelta(minutes=1)
 """How long a daemon that has answered before may be away: it may be restarting."""
 
-_PAUSE = 0.5
-_PAGE = 500
+_NEWS = "job.status_changed"
+"""The events that tell of every state, the ends included."""
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before all events."""
 
 
 class Watch:
@@ -58,27 +60,14 @@ class Watch:
 
     async def run(self) -> None:
         """Follow the events until cancelled. DaemonUnreachableError when the daemon is away for too long."""
-        clock = asyncio.get_running_loop()
-        answered_at = clock.time()
-        while True:
-            try:
-                more = await self._step()
-                answered_at = clock.time()
-            except DaemonUnreachableError:
-                if clock.time() - answered_at > GRACE.total_seconds():
-                    raise
-                more = False
-            if not more:
-                await asyncio.sleep(_PAUSE)
-
-    async def _step(self) -> bool:
-        """Take notice of the events that follow; True when there are more at once."""
-        page = await self._daemon.list_events(oldest_first=True, cursor=self._cursor, limit=_PAGE)
-        for event in page.items:
-            self._cursor = event.cursor
-            if event.job_id in self._open:
-                self.learn(event.job)
-        return page.next is not None
+        since = _BEGINNING if self._cursor is None else None
+        events = self._daemon.events(types=[_NEWS], since=since, cursor=self._cursor, patience=GRACE)
+        try:
+            async for event in events:
+                if event.job_id in self._open:
+                    self.learn(event.job)
+        finally:
+            await events.aclose()
 
     def _tell(self) -> None:
         if self._open:
