@@ -11,11 +11,14 @@ from decimal import Decimal
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import JobState
 from kling_daemon.kling.endpoints import Kind
-from kling_daemon.simulator.plans import plan
+from kling_daemon.simulator.plans import AT_ONCE, plan
 from kling_daemon.simulator.refusals import RefusalError
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.simulated_jobs import Order, SimulatedJob
 
+ID_DIGITS = 18
+ANSWERED_AT_ONCE = 9
+"""The first digit of ids of what is no task; that of tasks is 8."""
 IDS_PER_JOB = 100
 """Ids are this far apart: those between are the ids of the job's results."""
 
@@ -30,6 +33,7 @@ class Account:
         self._clock = clock
         self._numbers = numbers
         self._jobs: dict[str, SimulatedJob] = {}
+        self._answers: dict[str, SimulatedJob] = {}
         self._ids: dict[str, str] = {}
         self._taken: Counter[str] = Counter()
         self.billed_jobs = 0
@@ -58,8 +62,7 @@ class Account:
         limit = settings.image_slots if kind is Kind.IMAGE else settings.video_slots
         if limit and order.slots and self._taken[kind] + order.slots > limit:
             raise RefusalError(1303)
-        if settings.pack_units and self.billed_units + order.units > settings.pack_units:
-            raise RefusalError(1102)
+        self._check_units(order, settings)
         number = next(self._numbers)
         now = self._clock.now()
         job = SimulatedJob(
@@ -79,6 +82,41 @@ class Account:
             self._ids[order.external_id] = job.id
         return job
 
+    def answer_at_once(self, order: Order, settings: SimulatorSettings) -> SimulatedJob:
+        """Carry an order out whose answer is its result, and bill it. No query knows it, only its files are kept.
+
+        RefusalError 1102 when the units do not suffice.
+        """
+        self._check_units(order, settings)
+        now = self._clock.now()
+        job = SimulatedJob(
+            number=0,
+            account=self.name,
+            id=_id_of(settings.seed, len(self._answers) + 1, ANSWERED_AT_ONCE),
+            order=order,
+            plan=AT_ONCE,
+            state=JobState.SUCCEEDED,
+            created_at=now,
+            updated_at=now,
+            file_lifetime=settings.file_lifetime,
+        )
+        self._answers[job.id] = job
+        self._bill(job)
+        return job
+
+    def delete(self, kind: Kind, result_id: str) -> SimulatedJob | None:
+        """Delete the voice or element of an id and return its job; None when there is none of that kind, or no more."""
+        is_number = result_id.isascii() and result_id.isdigit()
+        job = self._jobs.get(str(int(result_id) - 1)) if is_number and len(result_id) == ID_DIGITS else None
+        if job is None or job.order.endpoint.kind is not kind or job.state is not JobState.SUCCEEDED or job.is_deleted:
+            return None
+        self._jobs[job.id] = replace(job, is_deleted=True)
+        return self._jobs[job.id]
+
+    def with_files(self, job_id: str) -> SimulatedJob | None:
+        """Return the job of an id, or what was answered at once under it: whose files may be fetched."""
+        return self._jobs.get(job_id) or self._answers.get(job_id)
+
     def advance(self, job_id: str, state: JobState) -> SimulatedJob:
         """Bring a job to a state and return it; at an end its slots are free again and a success is billed."""
         job = replace(self._jobs[job_id], state=state, updated_at=self._clock.now())
@@ -86,10 +124,17 @@ class Account:
         if state.is_terminal:
             self._taken[job.order.endpoint.kind] -= job.order.slots
         if job.state is JobState.SUCCEEDED:
-            self.billed_jobs += 1
-            self.billed_units += job.units
-            self.billed_cash += job.cash
+            self._bill(job)
         return job
+
+    def _check_units(self, order: Order, settings: SimulatorSettings) -> None:
+        if settings.pack_units and self.billed_units + order.units > settings.pack_units:
+            raise RefusalError(1102)
+
+    def _bill(self, job: SimulatedJob) -> None:
+        self.billed_jobs += 1
+        self.billed_units += job.units
+        self.billed_cash += job.cash
 
     def by_id(self, job_id: str) -> SimulatedJob | None:
         """Return the job of an id of ours."""
@@ -128,12 +173,12 @@ class Accounts:
         """Yield the jobs of all accounts in the order of their creates."""
         return heapq.merge(*self.each(), key=lambda job: job.number)
 
-    def by_id(self, job_id: str) -> SimulatedJob | None:
-        """Return the job of an id of ours, whosever it is."""
-        return next((job for account in self.each() if (job := account.by_id(job_id)) is not None), None)
+    def with_files(self, job_id: str) -> SimulatedJob | None:
+        """Return the job of an id of ours whose files may be fetched, whosever it is."""
+        return next((job for account in self.each() if (job := account.with_files(job_id)) is not None), None)
 
 
-def _id_of(seed: int, number: int) -> str:
-    """Return 18 digits: one `8` as Kling's ids bear today, seven of the seed, ten that count."""
+def _id_of(seed: int, number: int, lead: int = 8) -> str:
+    """Return 18 digits: one `8` or `9` as Kling's ids bear today, seven of the seed, ten that count."""
     digest = int.from_bytes(hashlib.sha256(b"%d" % seed).digest()[:8], "big")
-    return f"8{digest % 10**7:07d}{number * IDS_PER_JOB:010d}"
+    return f"{lead}{digest % 10**7:07d}{number * IDS_PER_JOB:010d}"

@@ -32,6 +32,9 @@ SORTS: Mapping[str, Sort] = MappingProxyType(
         "shots": Sort(files={"1": "png", "2": "png", "3": "png"}, legacy_list="images"),
         "audio": Sort(files={"mp3": "mp3", "wav": "wav"}, legacy_list="audios"),
         "speech": Sort(files={MAIN: "mp3"}, legacy_list="audios"),
+        "face": Sort(files={MAIN: "png"}),
+        "cut_outs": Sort(files={"object": "png", "head": "png", "face": "png", "cloth": "png"}),
+        "selection": Sort(files={MAIN: "mp4", "cover": "png", "masks": "mp4"}),
         "voice": Sort(files={MAIN: "mp3"}, legacy_list="voices"),
         "element": Sort(files={"frontal": "png", "side": "png", "back": "png", "voice": "mp3"}, legacy_list="elements"),
         "product_image": Sort(files={MAIN: "png"}, takes_watermark=True),
@@ -65,6 +68,8 @@ class Product:
 
 _VIDEO = Product(sorts=("video",), price=Price(units=Decimal("2.5"), package="video"))
 _IMAGE = Product(sorts=("image",), price=Price(units=Decimal(1), package="image"))
+_NOTHING = Product(sorts=(), price=Price())
+_GLANCE = Price(units=Decimal("0.05"))
 _SOUND = Price(units=Decimal("0.25"), package="audio")
 
 _GOODS = Product(
@@ -86,6 +91,14 @@ _BY_PATH: Mapping[str, Product] = {
     ),
     "/solutions/virtual_try_on": Product(sorts=("try_on",), price=Price(dollars=Decimal("0.07"))),
     "/v1/audio/video-to-audio": Product(sorts=("video", "audio"), price=_SOUND),
+    "/v1/audio/tts": Product(sorts=("speech",), price=_GLANCE),
+    "/v1/videos/identify-face": Product(sorts=("face",), price=_GLANCE),
+    "/v1/videos/image-recognize": Product(sorts=("cut_outs",), price=_GLANCE),
+    "/v1/videos/multi-elements/init-selection": Product(sorts=("video",), price=Price()),
+    "/v1/videos/multi-elements/add-selection": _NOTHING,
+    "/v1/videos/multi-elements/delete-selection": _NOTHING,
+    "/v1/videos/multi-elements/clear-selection": _NOTHING,
+    "/v1/videos/multi-elements/preview-selection": Product(sorts=("selection",), price=Price()),
     "/v1/general/ai-multi-shot": Product(sorts=("shots",), price=Price(units=Decimal(8), package="image")),
 }
 

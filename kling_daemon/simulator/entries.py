@@ -6,20 +6,17 @@ from typing import Any
 
 from kling_daemon.simulator.catalog import MAIN, WATERMARK
 from kling_daemon.simulator.results import Result
+from kling_daemon.simulator.templates import Number, filled
 
 DURATION = "5.0"
+DELETED = "deleted"
+"""The status of a voice or element that was deleted; its task has succeeded all the same."""
 _OWNER = "123456"
-
-
-class _Number(str):
-    """A template of what is a number in the JSON."""
-
-    __slots__ = ()
 
 
 _FILE = {"url": "{main}", "watermark_url": "{watermark}"}
 _SHOTS = {"url_1": "{1}", "url_2": "{2}", "url_3": "{3}"}
-_INDEX = {"index": _Number("{index}")}
+_INDEX = {"index": Number("{index}")}
 
 NEW: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -92,7 +89,7 @@ LEGACY: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "speech": {"id": "{id}", "url": "{main}", "duration": DURATION},
         "voice": {"voice_id": "{id}", "voice_name": "{name}", "trial_url": "{main}", "owned_by": _OWNER},
         "element": {
-            "element_id": _Number("{id}"),
+            "element_id": Number("{id}"),
             "element_name": "{name}",
             "element_description": "{description}",
             "reference_type": "image_refer",
@@ -127,18 +124,10 @@ def worded(templates: Mapping[str, Mapping[str, Any]], result: Result, *, status
         "watermark": result.urls.get(WATERMARK, ""),
         **result.urls,
     }
-    entry: dict[str, Any] = _filled(templates[result.sort], words)
+    entry: dict[str, Any] = filled(templates[result.sort], words)
     if WATERMARK in result.urls:
         entry["watermark_url"] = result.urls[WATERMARK]
+    if status == DELETED:
+        # A legacy voice bears no status otherwise.
+        entry["status"] = DELETED
     return entry
-
-
-def _filled(template: Any, words: Mapping[str, str]) -> Any:
-    if isinstance(template, _Number):
-        return int(words[template[1:-1]])
-    if isinstance(template, str):
-        # Only a whole field is one: what stands between others would be a place for a name to be misread.
-        return words[template[1:-1]] if template.startswith("{") else template
-    if isinstance(template, Mapping):
-        return {key: _filled(value, words) for key, value in template.items()}
-    return [_filled(value, words) for value in template] if isinstance(template, list) else template

@@ -33,12 +33,14 @@ class Fault(StrEnum):
     """429/1302: come again later. Only this one promises that nothing was done."""
 
 
+_CREATES = frozenset({"create", "at_once", "delete"})
+"""The kinds of requests that change something."""
 _CODES = {Fault.SERVER_ERROR: 5000, Fault.MAINTENANCE: 5001, Fault.TIMEOUT: 5002, Fault.TOO_FAST: 1302}
 
 
 def fault_before(settings: SimulatorSettings, kind: str, number: int) -> Fault | None:
     """Decide whether the number-th request of a kind is not performed, and how it is answered then."""
-    if settings.outage and settings.outage_of.meets(creates=kind == "create"):
+    if settings.outage and settings.outage_of.meets(creates=kind in _CREATES):
         # A connection that slipped in before the door was shut.
         refused = settings.outage_answer is OutageAnswer.REFUSED
         return Fault.DROPPED if refused else Fault(settings.outage_answer)

@@ -25,7 +25,7 @@ class FileServer:
         standing = standing_of(name, request.query, self._engine.clock.now())
         if standing is not Standing.GOOD:
             raise web.HTTPForbidden(text=f"{standing}\n")
-        job = self._engine.accounts.by_id(request.match_info["job"])
+        job = self._engine.accounts.with_files(request.match_info["job"])
         if job is None or name not in file_names(job):
             raise web.HTTPNotFound(text="no such file\n")
         return _ranged(request, content(name, self._engine.settings.file_size), name)

@@ -6,16 +6,19 @@ from typing import Any
 from aiohttp import web
 
 from kling_daemon.jobs import Generation
-from kling_daemon.kling.endpoints import REGISTRY, SOLUTIONS, TASKS
+from kling_daemon.kling.endpoints import REGISTRY, SOLUTIONS, SYNCHRONOUS, TASKS
 from kling_daemon.simulator import lists, queries
 from kling_daemon.simulator.accounts import Account
 from kling_daemon.simulator.admission import COSTS, admit
+from kling_daemon.simulator.at_once import answered_at_once
 from kling_daemon.simulator.availability import check_available
 from kling_daemon.simulator.costs import CostsDesk
+from kling_daemon.simulator.deletions import DELETIONS, delete
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.faults import answer_with, fault_after, fault_before
 from kling_daemon.simulator.orders import read_object, read_order
 from kling_daemon.simulator.refusals import RefusalError, success
+from kling_daemon.simulator.simulated_jobs import Order
 from kling_daemon.simulator.wire import created
 
 Performer = Callable[[web.Request, Account], Awaitable[Any]]
@@ -41,6 +44,8 @@ class KlingApi:
         ]
         one = self._question("legacy_query", queries.legacy_task)
         page = self._question("legacy_list", queries.legacy_list)
+        routes += [web.post(endpoint.path, self._handler("at_once", self._perform_at_once)) for endpoint in SYNCHRONOUS]
+        routes += [web.post(path, self._handler("delete", self._perform_delete)) for path in DELETIONS]
         for endpoint in REGISTRY:
             routes.append(web.post(endpoint.path + ("/{model}" if endpoint.names_model else ""), self._create))
             if endpoint.generation is Generation.LEGACY:
@@ -52,11 +57,7 @@ class KlingApi:
         statistics, settings = self._engine.statistics, self._engine.settings
 
         async def perform(request: web.Request, account: Account) -> Any:
-            if settings.refuse_creates:
-                raise RefusalError(settings.refuse_creates)
-            body = read_object(await request.read())
-            check_available(request.path, body, settings)
-            order = read_order(request.path, body, f"{request.scheme}://{request.host}")
+            order, _ = await self._order(request)
             return created(self._engine.create(order, account))
 
         number = statistics.requests["create"] + 1
@@ -65,6 +66,22 @@ class KlingApi:
             statistics.faults["ambiguous"] += 1
             return await answer_with(fault, request, settings.hang)
         return answer
+
+    async def _order(self, request: web.Request) -> tuple[Order, dict[str, Any]]:
+        """Read what is asked for, with its body; RefusalError when the settings, or Kling's rules, do not allow it."""
+        settings = self._engine.settings
+        if settings.refuse_creates:
+            raise RefusalError(settings.refuse_creates)
+        body = read_object(await request.read())
+        check_available(request.path, body, settings)
+        return read_order(request.path, body, f"{request.scheme}://{request.host}"), body
+
+    async def _perform_at_once(self, request: web.Request, account: Account) -> Any:
+        order, body = await self._order(request)
+        return answered_at_once(account.answer_at_once(order, self._engine.settings), body)
+
+    async def _perform_delete(self, request: web.Request, account: Account) -> Any:
+        return delete(account, request.path, read_object(await request.read()))
 
     def _question(self, kind: str, answer: Callable[[Account, web.Request], Any]) -> _Handler:
         """Return the handler of what is asked by GET."""

@@ -10,6 +10,7 @@ from kling_daemon.simulator.refusals import RefusalError
 
 _NEW = ("prompt", "contents", "image", "image_tail")
 _LEGACY = ("prompt",)
+_VIDEO = (("video_id", "video_url"),)
 
 NEEDS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
     {
@@ -23,7 +24,18 @@ NEEDS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
         "/v1/videos/lip-sync": (("input",),),
         "/v1/videos/effects": (("effect_scene",), ("input",)),
         "/v1/videos/avatar/image2video": (("image",),),
-        "/v1/audio/video-to-audio": (("video_id", "video_url"),),
+        "/v1/audio/tts": (("text",), ("voice_id",)),
+        "/v1/videos/identify-face": _VIDEO,
+        "/v1/videos/image-recognize": (("image",),),
+        "/v1/videos/multi-elements/init-selection": _VIDEO,
+        "/v1/videos/multi-elements/add-selection": (("session_id",), ("points",)),
+        "/v1/videos/multi-elements/delete-selection": (("session_id",), ("points",)),
+        "/v1/videos/multi-elements/clear-selection": (("session_id",),),
+        "/v1/videos/multi-elements/preview-selection": (("session_id",),),
+        "/v1/general/delete-voices": (("voice_id",),),
+        "/v1/general/delete-elements": (("element_id",),),
+        "/v1/general/delete-advanced-elements": (("element_id",),),
+        "/v1/audio/video-to-audio": _VIDEO,
         "/v1/images/omni-image": (("prompt",),),
         "/v1/images/multi-image2image": (("subject_image_list",),),
         "/v1/images/editing/expand": (("image",),),

@@ -18,6 +18,8 @@ class Failure(StrEnum):
     """Kling's content rules refused the input or the result."""
     INPUT = "Something went wrong when we tried to get the contents of the file."
     """Kling could not fetch what the job refers to."""
+    DELETED = "deleted"
+    """It was deleted while it was made, which Kling tells by a status word of its own and no message."""
     OTHER = "Something went wrong. Please try again later."
     """Kling does not tell why."""
 
@@ -25,6 +27,7 @@ class Failure(StrEnum):
 WISHES = {
     "[simulate: moderation]": Failure.MODERATION,
     "[simulate: input]": Failure.INPUT,
+    "[simulate: deleted]": Failure.DELETED,
     "[simulate: other]": Failure.OTHER,
 }
 """What a prompt may contain so that its job fails for sure, whatever the rates."""
@@ -46,6 +49,10 @@ class Plan:
     """How it fails; None when it succeeds."""
     strange_word: str | None = None
     """The status word under which it is told while it is processed; None for the usual one."""
+
+
+AT_ONCE = Plan(submitted=timedelta(0), processing=timedelta(0), failure=None)
+"""The life of what is answered as soon as it is asked for."""
 
 
 def plan(settings: SimulatorSettings, number: int, prompt: str) -> Plan:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from kling_daemon.jobs import JobState
 from kling_daemon.kling.endpoints import Endpoint, Slots
 from kling_daemon.simulator.catalog import product_of
-from kling_daemon.simulator.plans import Plan
+from kling_daemon.simulator.plans import Failure, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +64,23 @@ class SimulatedJob:
     created_at: datetime
     updated_at: datetime
     file_lifetime: timedelta
+    is_deleted: bool = False
+    """The voice or element that it has made was deleted since."""
 
     @property
     def word(self) -> str:
         """The status word under which it is told in the new dialect; the legacy one differs for a success."""
         if self.plan.strange_word is not None and self.state is JobState.PROCESSING:
             return self.plan.strange_word
+        if self.plan.failure is Failure.DELETED and self.state is JobState.FAILED:
+            return Failure.DELETED
         return str(self.state)
 
     @property
     def message(self) -> str:
-        """Kling's words about its state; empty unless it failed."""
-        return self.plan.failure or "" if self.state is JobState.FAILED else ""
+        """Kling's words about its state; empty unless it failed, and when it was deleted."""
+        is_told = self.state is JobState.FAILED and self.plan.failure is not Failure.DELETED
+        return self.plan.failure or "" if is_told else ""
 
     @property
     def units(self) -> Decimal:

@@ -27,7 +27,7 @@ class Statistics:
 
     requests: Counter[str] = field(default_factory=Counter)
     """HTTP requests by kind: `create`, `query`, `list`, `solutions_query`, `solutions_list`, `legacy_query`,
-    `legacy_list`, `costs`, `file`, `unknown`."""
+    `legacy_list`, `costs`, `at_once`, `delete`, `file`, `unknown`."""
     refused: Counter[str] = field(default_factory=Counter)
     """Creates, queries and unknown requests that were refused, by service code; faults are not among them."""
     faults: Counter[str] = field(default_factory=Counter)

@@ -6,7 +6,7 @@ from kling_daemon.clock import to_millis
 from kling_daemon.jobs import Generation, JobState
 from kling_daemon.kling.endpoints import Kind
 from kling_daemon.simulator.catalog import SORTS, product_of
-from kling_daemon.simulator.entries import LEGACY, NEW, worded
+from kling_daemon.simulator.entries import DELETED, LEGACY, NEW, worded
 from kling_daemon.simulator.results import results_of
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
 
@@ -29,7 +29,8 @@ def created(job: SimulatedJob) -> dict[str, Any]:
 
 def queried(job: SimulatedJob) -> dict[str, Any]:
     """Return an entry of `GET /tasks` or `GET /solutions`: the new dialect, whatever generation created the job."""
-    outputs = [worded(NEW, result, status=str(job.state)) for result in results_of(job)]
+    status = DELETED if job.is_deleted else str(job.state)
+    outputs = [worded(NEW, result, status=status) for result in results_of(job)]
     entry = _new_head(job) | {"outputs": outputs}
     if job.state.is_terminal:
         entry["billing"] = [_bill(job)]
@@ -120,7 +121,7 @@ def _task_info(job: SimulatedJob) -> dict[str, Any]:
 def _task_result(job: SimulatedJob) -> dict[str, Any]:
     lists: dict[str, Any] = {}
     for result in results_of(job):
-        entry = worded(LEGACY, result, status=_SUCCESS)
+        entry = worded(LEGACY, result, status=DELETED if job.is_deleted else _SUCCESS)
         lists.setdefault(SORTS[result.sort].legacy_list, []).append(entry)
     return lists
 
