@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 """The most jobs in one step: 25 requests."""
+_PART = 100
+"""How many of them are asked about at once."""
 _IDLE = timedelta(seconds=30)
 """The longest sleep: due times are read anew after it, in case the wall clock was set."""
 _TROUBLED = Backoff(least=timedelta(seconds=1), longest=timedelta(minutes=1))
@@ -99,7 +101,7 @@ class Poller:
 
     async def step(self) -> timedelta:
         """Ask about one batch of due jobs and, when it is their time, hints; return after how long to look again."""
-        trouble = await self._poll(await self._store.due.due_polls(self._clock.now(), BATCH))
+        trouble = await self._poll_due(self._clock.now())
         if trouble is None and self._clock.monotonic() >= self._next_hint_query:
             trouble = await self._follow_hints()
         if trouble is not None:
@@ -116,6 +118,15 @@ class Poller:
         if await self._store.due.hints(1):
             pause = min(pause, timedelta(seconds=self._next_hint_query - self._clock.monotonic()))
         return max(pause, timedelta(0))
+
+    async def _poll_due(self, now: datetime) -> KlingError | None:
+        """Ask about what is due, a part at a time; each is read only then, for news may come meanwhile."""
+        chosen = await self._store.due.due_polls(now, BATCH)
+        for start in range(0, len(chosen), _PART):
+            due = await self._store.due.jobs_to_poll(chosen[start : start + _PART], now)
+            if (trouble := await self._poll(due)) is not None:
+                return trouble
+        return None
 
     async def _poll(self, due: Sequence[StoredJob]) -> KlingError | None:
         """Ask about jobs and record what Kling says; return why none more can be asked at the moment, if so."""

@@ -1,6 +1,7 @@
 """What the daemon itself reads from the store: what is to be done, when, and with what."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,9 +33,14 @@ class Due:
         rows = await self._queries.all("step", (delivery, name))
         return json.loads(rows[0]["value"]) if rows else None
 
-    async def due_polls(self, now: datetime, limit: int) -> list[StoredJob]:
-        """Return the jobs to ask Kling about, the longest due first."""
-        return [from_row(row) for row in await self._queries.all("due_polls", (to_millis(now), limit))]
+    async def due_polls(self, now: datetime, limit: int) -> list[int]:
+        """Choose the jobs to ask Kling about, the longest due first; returns their row numbers."""
+        return [row["seq"] for row in await self._queries.all("due_polls", (to_millis(now), limit))]
+
+    async def jobs_to_poll(self, chosen: Sequence[int], now: datetime) -> list[StoredJob]:
+        """Return those of the chosen jobs that are still due: of the others news has come meanwhile."""
+        rows = await self._queries.all("jobs_to_poll", (json.dumps(chosen), to_millis(now)))
+        return [from_row(row) for row in rows]
 
     async def neighbours(self, seq: int, *, since: datetime, limit: int) -> list[StoredJob]:
         """Return jobs made around one, half of them before it, that Kling has known: open, or ended since then."""

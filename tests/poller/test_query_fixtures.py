@@ -63,11 +63,27 @@ QUERIES = {
         ),
     },
 }  # fmt: skip
+SOLUTIONS = {
+    "new_solutions_get_products": {
+        "930000000000000077": Told(
+            "succeeded", "kd-77", None, ("product_image", "model_images", "product_video"), ("main", "main", "main"),
+            ("unit 28 video",),
+        ),
+    },
+    "new_solutions_get_subtitles": {
+        "930000000000000078": Told(
+            "succeeded", "kd-78", None, ("subbed_video", "srt", "ass"), ("main", "main", "main"), ("unit 6 video",)
+        ),
+    },
+    "new_solutions_get_try_on": {
+        "930000000000000079": Told("succeeded", "kd-79", None, ("image",), ("main",), ("cash 0.07 USD",)),
+    },
+}  # fmt: skip
 LEGACY = [name for name in QUERIES if name.startswith("legacy")]
 
 
 def test_every_recorded_query_has_its_expectation():
-    assert {name for name in NAMES if "_get_" in name or "_query_" in name} <= set(QUERIES)
+    assert {name for name in NAMES if "_get_" in name or "_query_" in name} <= {*QUERIES, *SOLUTIONS}
 
 
 async def poll(tmp_path, kling, known, **job):
@@ -100,6 +116,14 @@ async def test_a_batch_query(tmp_path, name):
         # It may be a solution, for nobody has said which path made it.
         assert [asked.path for asked in kling.asked[1:]] == [f"/solutions?task_ids={','.join(unknown)}"] * bool(unknown)
         assert requests == {"query": len(kling.asked)}
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+async def test_a_solution_is_asked_for_among_the_solutions(tmp_path, name):
+    (task_id,) = SOLUTIONS[name]
+    async with ScriptedKling(answer=[(200, parsed(name))]).serve() as kling:
+        await poll(tmp_path, kling, SOLUTIONS[name], endpoint="/solutions/talking_agent")
+        assert [asked.path for asked in kling.asked] == [f"/solutions?task_ids={task_id}"]
 
 
 @pytest.mark.parametrize("name", LEGACY)

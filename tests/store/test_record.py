@@ -160,13 +160,26 @@ async def test_a_task_that_belongs_to_another_job_is_not_given_to_a_second_one(t
         assert (await store.read.job(made.id)).task_id is None
 
 
+async def to_poll(store, now):
+    return await store.due.jobs_to_poll(await store.due.due_polls(now, 10), now)
+
+
+async def test_what_was_chosen_is_not_asked_about_once_news_of_it_has_come(tmp_path):
+    async with opened(tmp_path) as store:
+        await record_all(store, [news(name, JobState.PROCESSING) for name in ("t1", "t2")])
+        tomorrow = START + timedelta(days=1)
+        chosen = await store.due.due_polls(tomorrow, 10)
+        await store.record(news("t1"))
+        assert [stored.job.task_id for stored in await store.due.jobs_to_poll(chosen, tomorrow)] == ["t2"]
+
+
 async def test_a_hint_with_a_job_has_it_polled_at_once_and_what_is_found_was_not_missed(tmp_path):
     async with opened(tmp_path) as store:
         job = (await store.record(news(state=JobState.PROCESSING))).job
         assert await store.due.due_polls(START, 10) == []
         hinted = await store.record(News(hint=HintWeight.JOB, job_id=job.id))
         assert hinted.effect is Effect.HINTED
-        (due,) = await store.due.due_polls(START, 10)
+        (due,) = await to_poll(store, START)
         assert due.following.prompted
 
 
@@ -195,7 +208,7 @@ async def test_jobs_whose_callbacks_should_come_are_polled_later_than_others(tmp
         for number, job in enumerate((told, silent)):
             answer = report(f"t{number}", JobState.SUBMITTED, source=Source.SUBMISSION)
             await store.record(News(report=answer, job_id=job.id))
-        due = await store.due.due_polls(START + timedelta(seconds=16), 10)
+        due = await to_poll(store, START + timedelta(seconds=16))
         assert [stored.job.id for stored in due] == [silent.id]
         assert len(await store.due.due_polls(START + timedelta(minutes=6), 10)) == 2
 
@@ -212,11 +225,11 @@ async def test_news_for_a_job_that_must_still_stand_as_it_was_is_dropped_when_an
     lost = report("t1", JobState.FAILED, reason=FailureReason.LOST, source=Source.POLL)
     async with opened(tmp_path) as store:
         await store.record(news("t1", JobState.PROCESSING))
-        (before,) = await store.due.due_polls(START + timedelta(days=1), 5)
+        (before,) = await to_poll(store, START + timedelta(days=1))
         await store.record(news("t1", JobState.PROCESSING))
         stale = News(report=lost, only_if=before.following)
         assert (await store.record(stale)).effect is Effect.IGNORED
-        (now,) = await store.due.due_polls(START + timedelta(days=1), 5)
+        (now,) = await to_poll(store, START + timedelta(days=1))
         recorded = await store.record(News(report=lost, only_if=now.following))
         assert (recorded.effect, recorded.job.reason) == (Effect.ADVANCED, FailureReason.LOST)
         nobody = News(report=report("t2"), only_if=now.following, adopt=True)

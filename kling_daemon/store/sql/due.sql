@@ -1,5 +1,9 @@
 -- name: due_polls
-SELECT {columns} FROM jobs WHERE poll_at <= ? ORDER BY poll_at LIMIT ?;
+-- the index alone answers: no row is read
+SELECT seq FROM jobs WHERE poll_at <= ? ORDER BY poll_at LIMIT ?;
+
+-- name: jobs_to_poll
+SELECT {columns} FROM jobs WHERE seq IN (SELECT value FROM json_each(?)) AND poll_at <= ? ORDER BY poll_at;
 
 -- name: neighbours
 -- the nearest ones, of the nearest thousand, that Kling has known too; what ended long ago it may have forgotten
