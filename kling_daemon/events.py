@@ -47,6 +47,8 @@ class NoticeKind(StrEnum):
     """Kling refuses our credentials or our address; nothing can be asked or submitted."""
     KLING_ACCOUNT = "kling.account"
     """Kling answers, but does not know jobs that it has taken: the key may be another account's. None is ended."""
+    JOBS_OVERDUE = "jobs.overdue"
+    """Jobs have been open for too long. None is ended because of that."""
     KLING_BALANCE = "kling.balance"
     """The account is in arrears or its resource pack is empty; submissions are held."""
 

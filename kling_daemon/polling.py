@@ -10,6 +10,10 @@ from kling_daemon.jobs import Job
 from kling_daemon.punctuality import JobKind
 from kling_daemon.reports import Source
 
+RESULTS_LAST = timedelta(days=30)
+"""How long Kling keeps results: for so long an overdue job is worth being asked for often."""
+_HOURLY, _DAILY = timedelta(hours=1), timedelta(days=1)
+
 
 @fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +49,28 @@ class PollPolicy:
     """The pause before the first poll of a job without callbacks, and between the first polls of any job."""
     max_interval: timedelta = timedelta(minutes=5)
     """What the pause grows to."""
+    overdue_after: timedelta = timedelta(hours=72)
+    """How long a job may be open before it is overdue; that alone never ends it."""
     hastened: Mapping[JobKind, timedelta] = field(default_factory=dict)
     """How long callbacks are left to where they have proved unreliable; it changes as they do."""
 
     def patience(self, kind: JobKind) -> timedelta:
         """Return how long after the last news a job of this kind, whose callbacks should come, is left to them."""
         return self.hastened.get(kind, self.fallback_after)
+
+    def is_overdue(self, job: Job, now: datetime) -> bool:
+        """Return whether a job has been open for too long: since Kling took it, or since it waits to be sent."""
+        return not job.state.is_terminal and now - (job.submitted_at or job.created_at) >= self.overdue_after
+
+    def overdue_poll(self, job: Job, now: datetime, jitter: float) -> datetime | None:
+        """Return when to ask about an overdue job: every hour until its results would be gone, then every day.
+
+        None for a job that is not overdue.
+        """
+        late = now - (job.submitted_at or job.created_at) - self.overdue_after
+        if late < timedelta(0):
+            return None
+        return now + (_HOURLY if late < RESULTS_LAST else _DAILY) * (0.75 + jitter / 4)
 
     def next_poll(
         self,
@@ -103,8 +123,11 @@ class PollPolicy:
             return Following(callback_expected=expected, polls=polls)
         if prompted:
             return Following(callback_expected=expected, prompted=True, polls=polls, poll_at=now)
-        patience = self.patience(JobKind.of(job)) if self.hastened else None
-        poll_at = self.next_poll(
-            source=by, callback_expected=expected, polls=polls, now=now, jitter=random(), patience=patience
-        )
+        jitter = random()
+        poll_at = self.overdue_poll(job, now, jitter)
+        if poll_at is None:
+            patience = self.patience(JobKind.of(job)) if self.hastened else None
+            poll_at = self.next_poll(
+                source=by, callback_expected=expected, polls=polls, now=now, jitter=jitter, patience=patience
+            )
         return Following(callback_expected=expected, polls=polls, poll_at=poll_at)

@@ -10,6 +10,7 @@ from aiohttp import web
 from kling_daemon.api.problems import ProblemError
 from kling_daemon.api.queries import Paging, Query, seconds
 from kling_daemon.api.routes import Routes, get, post
+from kling_daemon.api.services import ApiServices
 from kling_daemon.client.models import JobModel, Page
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store import AmbiguousReferenceError, Reader
@@ -28,6 +29,8 @@ class JobsQuery(Paging):
     """Which jobs are listed."""
 
     state: JobState | None = None
+    overdue: bool = False
+    """Only those that have been open for longer than `poller.overdue_after`."""
 
 
 class WaitQuery(Query):
@@ -43,14 +46,19 @@ class JobRoutes(Routes):
     @get("/api/v1/jobs")
     async def list_jobs(self, query: JobsQuery) -> Page[JobModel]:
         """List jobs, the latest first."""
-        rows = await self._read.jobs(limit=query.limit + 1, before=query.cursor, state=query.state)
+        since = self._services.clock.now() - self._services.polling.overdue_after
+        limit, before, state = query.limit + 1, query.cursor, query.state
+        if query.overdue:
+            rows = await self._read.overdue_jobs(since, limit=limit, before=before, state=state)
+        else:
+            rows = await self._read.jobs(limit=limit, before=before, state=state)
         part, following = query.cut(rows, lambda row: row[0])
-        return Page[JobModel](items=[job_model(job) for _, job in part], next=following)
+        return Page[JobModel](items=[job_model(job, self._services) for _, job in part], next=following)
 
     @get("/api/v1/jobs/{ref}", problems=AMBIGUOUS)
     async def show_job(self, ref: JobReference) -> JobModel:
         """Show one job."""
-        return job_model(await find_job(self._read, ref))
+        return job_model(await find_job(self._read, ref), self._services)
 
     @get("/api/v1/jobs/{ref}/wait", problems=AMBIGUOUS)
     async def wait_for_job(self, ref: JobReference, query: WaitQuery, request: web.Request) -> JobModel:
@@ -59,7 +67,8 @@ class JobRoutes(Routes):
         It is answered as it stands when the time is over or the daemon stops; its state tells which.
         """
         job = await find_job(self._read, ref)
-        return job_model(await self._waiting.until_end(job, query.timeout, gone=lambda: request.transport is None))
+        job = await self._waiting.until_end(job, query.timeout, gone=lambda: request.transport is None)
+        return job_model(job, self._services)
 
     @post("/api/v1/jobs/{ref}/cancel", problems={HTTPStatus.CONFLICT: "its create is being sent, or Kling has it"})
     async def cancel_job(self, ref: JobReference) -> JobModel:
@@ -68,7 +77,7 @@ class JobRoutes(Routes):
         One that was cancelled before is answered as it stands.
         """
         try:
-            return job_model(await self._services.cancel(await find_job(self._read, ref)))
+            return job_model(await self._services.cancel(await find_job(self._read, ref)), self._services)
         except NotCancellableError as error:
             raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
 
@@ -84,6 +93,7 @@ async def find_job(read: Reader, reference: str) -> Job:
     return job
 
 
-def job_model(job: Job) -> JobModel:
-    """Return a job as it is answered."""
-    return JobModel.model_validate(job, from_attributes=True)
+def job_model(job: Job, services: ApiServices) -> JobModel:
+    """Return a job as it is answered now."""
+    model = JobModel.model_validate(job, from_attributes=True)
+    return model.model_copy(update={"overdue": services.polling.is_overdue(job, services.clock.now())})

@@ -24,13 +24,13 @@ class OrderRoutes(Routes):
         try:
             known = await self._made_by(body)
             if known is not None:
-                return job_model(known)
+                return job_model(known, self._services)
             job = await self._services.submit(
                 body.endpoint, body.body, tags=body.tags, external_id=body.external_id, job_id=_job_id_of(body)
             )
         except SubmitRefusedError as error:
             raise bad_request(str(error)) from None
-        return Created(model=job_model(job), location=f"/api/v1/jobs/{job.id}")
+        return Created(model=job_model(job, self._services), location=f"/api/v1/jobs/{job.id}")
 
     @post("/api/v1/jobs/check")
     async def check_orders(self, body: CheckModel) -> Page[CheckedModel]:
@@ -46,7 +46,7 @@ class OrderRoutes(Routes):
                 )
         except (SubmitRefusedError, ProblemError) as error:
             return CheckedModel(refusal=str(error), job=None)
-        return CheckedModel(refusal=None, job=job_model(known) if known is not None else None)
+        return CheckedModel(refusal=None, job=job_model(known, self._services) if known is not None else None)
 
     async def _made_by(self, order: SubmitModel) -> Job | None:
         """Return the job that the order's key has made; a ProblemError of 409 where that is another order's."""

@@ -23,6 +23,7 @@ class StatsRoutes(Routes):
         punctuality = await read.punctuality(self._services.clock.now())
         return StatsModel(
             jobs=await read.job_counts(),
+            overdue=await read.overdue_count(self._services.clock.now() - self._services.polling.overdue_after),
             events=await read.event_counts(),
             deliveries=self._with_parked(await read.delivery_counts()),
             callbacks=await read.callback_counts(),

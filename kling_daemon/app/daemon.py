@@ -14,6 +14,7 @@ from kling_daemon.api import ApiServices, EventStreams, EventTail, TokenRegistry
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.looping import Loop, looping
+from kling_daemon.app.overdue_watch import OverdueWatch
 from kling_daemon.app.punctuality import PunctualityWatch
 from kling_daemon.app.retention import Retention
 from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
@@ -152,7 +153,12 @@ async def _daemon(
         await enter(dispatcher.running())
         retention = Retention(store, keep=settings.store.retention, count=metrics.removed)
         punctuality = PunctualityWatch(store, clock, policy, hastened)
-        watches: dict[str, Loop] = {"clock watch": ClockWatch(store, clock), "punctuality": punctuality}
+        overdue = OverdueWatch(store, board, clock, after=policy.overdue_after, measure=metrics.overdue_jobs)
+        watches: dict[str, Loop] = {
+            "clock watch": ClockWatch(store, clock),
+            "punctuality": punctuality,
+            "overdue watch": overdue,
+        }
         tail = EventTail(store.events, bus)
         loops = {**account.loops, "event tail": tail, "retention": retention, **watches}
         await enter(looping(loops, limit * _KLING_SHARE))
@@ -195,6 +201,7 @@ def _poll_policy(settings: Settings, hastened: Mapping[JobKind, timedelta]) -> P
         fallback_after=poller.fallback_after,
         interval=poller.interval,
         max_interval=poller.max_interval,
+        overdue_after=poller.overdue_after,
         hastened=hastened,
     )
 

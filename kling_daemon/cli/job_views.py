@@ -16,7 +16,8 @@ HEADINGS = ("JOB", "STATE", "ENDPOINT", "CREATED", "TOOK", "REASON")
 def job_line(job: "JobModel", now: datetime) -> tuple[str, ...]:
     """Return a job's cells."""
     took = (job.finished_at or now) - job.created_at
-    return job.id, job.state, job.endpoint or "-", moment(job.created_at), brief(took), _reason(job)
+    state = f"{job.state}, overdue" if job.overdue else job.state
+    return job.id, state, job.endpoint or "-", moment(job.created_at), brief(took), _reason(job)
 
 
 def job_lines(jobs: Sequence["JobModel"], now: datetime) -> list[tuple[str, ...]]:
@@ -43,6 +44,7 @@ def job_facts(job: "JobModel") -> list[tuple[str, str]]:
         ("updated", moment(job.updated_at)),
         ("finished", f"{moment(finished)} (after {brief(finished - job.created_at)})" if finished else ""),
         ("cost", ", ".join(" ".join(filter(None, (charge.amount, charge.kind, charge.unit))) for charge in job.cost)),
+        ("note", "overdue: open for longer than poller.overdue_after; it is polled on" if job.overdue else ""),
         ("note", "Kling reported another end as well; the first one stands" if job.contradicted else ""),
         ("note", "no callback came for its end; a poll found it" if job.callback_missed else ""),
     ]

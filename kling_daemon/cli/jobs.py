@@ -22,16 +22,17 @@ def jobs() -> None:
 
 @jobs.command("list")
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--overdue", is_flag=True, help="Only jobs that have been open for too long (poller.overdue_after).")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
 @click.option("--cursor", metavar="NEXT", help="Go on where an earlier list ended.")
 @json_option
 @where_options
 @pass_where
-def list_jobs(where: Where, *, state: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
+def list_jobs(where: Where, *, state: str | None, overdue: bool, limit: int, cursor: str | None, as_json: bool) -> None:
     """Show jobs, the latest first."""
     from kling_daemon.cli.job_views import HEADINGS, job_lines
 
-    page = talk(where, lambda daemon: daemon.jobs(state=state, limit=limit, cursor=cursor))
+    page = talk(where, lambda daemon: daemon.jobs(state=state, overdue=overdue, limit=limit, cursor=cursor))
     if as_json:
         print_json(page.as_json())
         return

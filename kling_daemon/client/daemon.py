@@ -120,9 +120,12 @@ class Daemon:
         body = {"orders": [order.model_dump(mode="json") for order in orders]}
         return (await self._post("jobs/check", body, Page[CheckedModel])).items
 
-    async def jobs(self, *, state: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[JobModel]:
-        """Return a part of the jobs, the latest first."""
-        return await self._get("jobs", Page[JobModel], {"state": state, "limit": limit, "cursor": cursor})
+    async def jobs(
+        self, *, state: str | None = None, overdue: bool = False, limit: int = 50, cursor: str | None = None
+    ) -> Page[JobModel]:
+        """Return a part of the jobs, the latest first; overdue: only of those that have been open for too long."""
+        query = {"state": state, "overdue": "true" if overdue else None, "limit": limit, "cursor": cursor}
+        return await self._get("jobs", Page[JobModel], query)
 
     async def job(self, reference: str) -> JobModel:
         """Return the job with this id, task id or external id."""

@@ -97,6 +97,8 @@ class JobModel(Answer):
     finished_at: Moment | None
     contradicted: bool
     callback_missed: bool
+    overdue: bool = False
+    """Whether it has been open for longer than `poller.overdue_after`; never said of the job in an event."""
 
 
 class SubmitModel(pydantic.BaseModel):
@@ -353,6 +355,8 @@ class StatsModel(Answer):
     """Those whose cause has not gone away."""
     kling_requests: dict[str, int]
     """What Kling was asked since the daemon's start, by kind."""
+    overdue: int = 0
+    """How many open jobs are overdue."""
     hints: int
     """Unproved task ids that Kling has yet to be asked about."""
 

@@ -80,6 +80,8 @@ class PollerSettings(Section):
     fallback_after: Duration = timedelta(minutes=5)
     interval: PositiveDuration = timedelta(seconds=15)
     max_interval: PositiveDuration = timedelta(minutes=5)
+    overdue_after: PositiveDuration = timedelta(hours=72)
+    """How long a job may be open before it is overdue: shown, noticed, and polled hourly."""
     unknown_grace: PositiveDuration = timedelta(minutes=10)
     """For how long Kling must not have known a job before it can be lost."""
 

@@ -25,13 +25,13 @@ class PollDesk:
         """Set when jobs that Kling did not know are asked for again; one that was prompted meanwhile stays due."""
         now = self._clock.now()
         for stored in units:
-            following = stored.following
-            poll_at = self._policy.next_poll(
+            following, jitter = stored.following, self._random.random()
+            poll_at = self._policy.overdue_poll(stored.job, now, jitter) or self._policy.next_poll(
                 source=None,
                 callback_expected=following.callback_expected,
                 polls=following.polls + 1,
                 now=now,
-                jitter=self._random.random(),
+                jitter=jitter,
             )
             asked = optional(to_millis, following.poll_at)
             db.execute(self._sql["unanswered"], (to_millis(poll_at), stored.job.id, asked))

@@ -148,6 +148,28 @@ class Reader:
         }
         return [(row["seq"], from_row(row).job) for row in await self._queries.all("jobs", parameters)]
 
+    async def overdue_jobs(
+        self, since: datetime, *, limit: int, before: int | None = None, state: JobState | None = None
+    ) -> list[tuple[int, Job]]:
+        """Return a page of the jobs that have been open since then or longer, with their row numbers, latest first."""
+        parameters = {
+            "before": to_millis(since),
+            "before_seq": _FAR if before is None else before,
+            "state": state.value if state else None,
+            "limit": limit,
+        }
+        return [(row["seq"], from_row(row).job) for row in await self._queries.all("overdue_jobs", parameters)]
+
+    async def overdue_count(self, since: datetime) -> int:
+        """Count the jobs that have been open since then or longer."""
+        (row,) = await self._queries.all("overdue_count", {"before": to_millis(since)})
+        return int(row["jobs"])
+
+    async def longest_overdue(self, since: datetime) -> Job | None:
+        """Return the job that has been open longest, if it has been since then or longer."""
+        rows = await self._queries.all("longest_overdue", {"before": to_millis(since)})
+        return from_row(rows[0]).job if rows else None
+
     async def events(
         self, *, limit: int, after: int = 0, job_id: str | None = None, event_type: EventType | None = None
     ) -> list[tuple[int, JobEvent]]:

@@ -36,6 +36,9 @@ class Metrics:
         self._open_jobs = Gauge(
             "open_jobs", "Jobs that have not come to their end.", ["state"], namespace=_PREFIX, registry=self._registry
         )
+        self._overdue_jobs = Gauge(
+            "overdue_jobs", "Open jobs that are overdue.", namespace=_PREFIX, registry=self._registry
+        )
         self._delivery_seconds = self._histogram(
             "delivery_seconds", "How long an attempt took.", _DELIVERY_BUCKETS, "handler"
         )
@@ -101,6 +104,10 @@ class Metrics:
         self._open_jobs.clear()
         for state, count in by_state.items():
             self._open_jobs.labels(state).set(count)
+
+    def overdue_jobs(self, count: int) -> None:
+        """Set how many of them are overdue."""
+        self._overdue_jobs.set(count)
 
     def jobs_moved(self, previous: str | None, state: str, count: int, *, ended: bool) -> None:
         """Follow jobs from state to state among the open ones."""

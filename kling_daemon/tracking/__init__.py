@@ -2,6 +2,7 @@
 
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback
 from kling_daemon.tracking.capabilities import Capabilities, load_capability_key
+from kling_daemon.tracking.growing_notice import GrowingNotice
 from kling_daemon.tracking.inbox import Inbox
 from kling_daemon.tracking.kling_health import KlingHealth
 from kling_daemon.tracking.notice_board import NoticeBoard
@@ -14,6 +15,7 @@ __all__ = [
     "Callback",
     "Capabilities",
     "Confirm",
+    "GrowingNotice",
     "Inbox",
     "KlingHealth",
     "NoticeBoard",

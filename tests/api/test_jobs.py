@@ -9,6 +9,7 @@ from fakes.silent_bus import SilentBus
 
 from kling_daemon.bus import Bus
 from kling_daemon.client import Daemon, DaemonError
+from kling_daemon.clock import SystemClock
 from kling_daemon.jobs import JobState
 
 NEW = "/text-to-video/kling-3.0"
@@ -27,7 +28,7 @@ async def test_a_submitted_job_is_answered_and_found_by_all_its_ids(tmp_path):
 async def test_an_answer_is_exactly_the_jobs_own_json(tmp_path):
     async with daemon_and_api(tmp_path) as (daemon, api):
         job = await api.make_job()
-        assert (await daemon.job(job.id)).as_json() == job.as_json()
+        assert (await daemon.job(job.id)).as_json() == {**job.as_json(), "overdue": False}
 
 
 async def test_an_id_that_fits_two_jobs_is_a_conflict_unless_it_is_our_own(tmp_path):
@@ -145,3 +146,18 @@ async def test_a_queued_job_is_cancelled_and_one_that_kling_has_is_a_conflict(tm
         with pytest.raises(DaemonError, match="Kling has taken") as refused:
             await daemon.cancel(sent.id)
         assert refused.value.status == 409
+
+
+async def test_jobs_that_have_been_open_for_too_long_say_so_and_can_be_listed_alone(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        old = await api.make_job()
+        made = SystemClock().now() - timedelta(hours=73)
+        await api.report(old, JobState.PROCESSING, created_at=made, updated_at=made)
+        await api.make_job()
+        ended = await api.make_job()
+        await api.report(ended, JobState.SUCCEEDED, created_at=made, updated_at=made)
+        assert {job.id: job.overdue for job in (await daemon.jobs()).items if job.overdue} == {old.id: True}
+        assert (await daemon.job(old.id)).overdue
+        assert [job.id for job in (await daemon.jobs(overdue=True)).items] == [old.id]
+        assert (await daemon.jobs(overdue=True, state="queued")).items == []
+        assert (await daemon.stats()).overdue == 1

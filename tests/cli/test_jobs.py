@@ -1,7 +1,9 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 
+from kling_daemon.clock import SystemClock
 from kling_daemon.jobs import FailureReason, JobState
 from kling_daemon.outputs import Output, OutputFile
 
@@ -22,7 +24,7 @@ async def test_a_piped_list_is_aligned_text_with_one_job_a_line(api, ask):
 
 async def test_a_list_prints_the_apis_json(api, ask_json):
     job = await api.make_job()
-    assert await ask_json("jobs", "list") == {"items": [job.as_json()], "next": None}
+    assert await ask_json("jobs", "list") == {"items": [{**job.as_json(), "overdue": False}], "next": None}
 
 
 async def test_a_list_goes_on_with_the_cursor_that_it_names(api, ask, ask_json):
@@ -119,3 +121,15 @@ async def test_a_cancelled_job_says_so_in_its_story(api, ask):
     job = await api.make_job()
     await ask("jobs", "cancel", job.id)
     assert "given up before it was sent: failed" in (await ask("explain", job.id)).stdout
+
+
+async def test_overdue_jobs_are_marked_and_listed_alone(api, ask, ask_json):
+    job = await api.make_job()
+    made = SystemClock().now() - timedelta(hours=73)
+    await api.report(job, JobState.PROCESSING, created_at=made, updated_at=made)
+    await api.make_job()
+    lines = (await ask("jobs", "list", "--overdue")).stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"{job.id}  processing, overdue  ")
+    assert "overdue: open for longer than" in (await ask("jobs", "show", job.id)).stdout
+    assert [one["id"] for one in (await ask_json("jobs", "list", "--overdue"))["items"]] == [job.id]

@@ -89,3 +89,33 @@ def test_what_a_poll_finds_was_missed_only_where_callbacks_come_and_no_hint_did(
     assert Following(callback_expected=True).is_left_to_callbacks
     assert not Following(callback_expected=False).is_left_to_callbacks
     assert not Following(callback_expected=True).prompted_now(OPEN, EPOCH).is_left_to_callbacks
+
+
+@pytest.mark.parametrize(
+    ("age", "pause"),
+    [
+        (timedelta(hours=71), None),
+        (timedelta(hours=72), timedelta(hours=1)),
+        (timedelta(hours=72, days=29), timedelta(hours=1)),
+        (timedelta(hours=72, days=30), timedelta(days=1)),
+        (timedelta(days=3000), timedelta(days=1)),
+    ],
+)
+@given(jitter=jitters, source=st.sampled_from(Source), polled=st.booleans())
+def test_an_overdue_job_is_asked_for_hourly_while_results_may_be_there_and_then_daily(
+    age, pause, jitter, source, polled
+):
+    job, now = make_job(state=JobState.PROCESSING, submitted_at=EPOCH), EPOCH + age
+    assert POLICY.is_overdue(job, now) is (pause is not None)
+    following = POLICY.after_news(
+        None, job, source=source, polled_at=now if polled else None, now=now, random=lambda: jitter
+    )
+    if pause is None:
+        assert following.poll_at - now <= POLICY.fallback_after * 1.1
+    else:
+        assert pause * 0.75 <= following.poll_at - now <= pause
+
+
+def test_what_has_ended_is_never_overdue():
+    ended = make_job(state=JobState.SUCCEEDED, submitted_at=EPOCH)
+    assert not POLICY.is_overdue(ended, EPOCH + timedelta(days=9))

@@ -10,6 +10,7 @@ import pytest
 from fakes.stored_news import news, opened
 
 from kling_daemon import __version__
+from kling_daemon.jobs import JobState
 from kling_daemon.store import DATABASE, StoreError
 from kling_daemon.store.migrate import migrate, migrations
 from kling_daemon.store.safety_copy import KEPT, make_safety_copy
@@ -163,3 +164,10 @@ async def test_a_database_of_the_first_schema_of_all_comes_up_to_date(tmp_path):
     async with opened(tmp_path) as store:
         await store.record(news())
         assert len(await store.read.jobs(limit=2)) == 1
+
+
+async def test_what_was_open_before_the_upgrade_can_be_overdue_after_it(tmp_path):
+    async with opened(tmp_path, migrations=migrations()[:5]) as store:
+        await store.record(news("t1", JobState.PROCESSING, created_at=START))
+    async with opened(tmp_path) as store:
+        assert await store.read.overdue_count(START) == 1

@@ -12,6 +12,28 @@ SELECT {columns} FROM jobs
 WHERE seq < :before AND (:state IS NULL OR state = :state)
 ORDER BY seq DESC LIMIT :limit;
 
+-- name: overdue
+-- what is open since before then; each part is a range of `jobs_open`
+SELECT seq, submitted_at AS since FROM jobs
+WHERE state IN ('queued', 'submitted', 'processing') AND state = 'processing' AND submitted_at <= :before
+UNION ALL
+SELECT seq, submitted_at FROM jobs
+WHERE state IN ('queued', 'submitted', 'processing') AND state = 'submitted' AND submitted_at <= :before
+UNION ALL
+SELECT seq, created_at FROM jobs
+WHERE state IN ('queued', 'submitted', 'processing') AND state = 'queued' AND submitted_at IS NULL AND created_at <= :before;
+
+-- name: overdue_count
+SELECT count(*) AS jobs FROM ({overdue});
+
+-- name: longest_overdue
+SELECT {columns} FROM jobs WHERE seq = (SELECT seq FROM ({overdue}) ORDER BY since LIMIT 1);
+
+-- name: overdue_jobs
+SELECT {columns} FROM jobs
+WHERE seq IN (SELECT seq FROM ({overdue})) AND seq < :before_seq AND (:state IS NULL OR state = :state)
+ORDER BY seq DESC LIMIT :limit;
+
 -- name: job_counts
 SELECT state, count(*) AS jobs FROM jobs GROUP BY state;
 
