@@ -39,6 +39,12 @@ class Following:
         return replace(self, prompted=True, poll_at=now if job.task_id is not None else None)
 
 
+def open_since(job: Job) -> datetime:
+    """Return since when an end can be expected: since Kling took the job, or since it waits to be sent."""
+    # A job of ours was not taken before it was made, whatever Kling's clock says.
+    return job.created_at if job.submitted_at is None else max(job.submitted_at, job.created_at)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollPolicy:
     """How long callbacks are waited for, and how often Kling is asked instead."""
@@ -60,14 +66,14 @@ class PollPolicy:
 
     def is_overdue(self, job: Job, now: datetime) -> bool:
         """Return whether a job has been open for too long: since Kling took it, or since it waits to be sent."""
-        return not job.state.is_terminal and now - (job.submitted_at or job.created_at) >= self.overdue_after
+        return not job.state.is_terminal and now - open_since(job) >= self.overdue_after
 
     def overdue_poll(self, job: Job, now: datetime, jitter: float) -> datetime | None:
         """Return when to ask about an overdue job: every hour until its results would be gone, then every day.
 
         None for a job that is not overdue.
         """
-        late = now - (job.submitted_at or job.created_at) - self.overdue_after
+        late = now - open_since(job) - self.overdue_after
         if late < timedelta(0):
             return None
         return now + (_HOURLY if late < RESULTS_LAST else _DAILY) * (0.75 + jitter / 4)

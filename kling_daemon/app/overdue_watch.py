@@ -9,6 +9,7 @@ import structlog
 
 from kling_daemon.clock import Clock
 from kling_daemon.events import NoticeKind
+from kling_daemon.polling import open_since
 from kling_daemon.store import Store, StoreUnavailableError
 from kling_daemon.tracking import GrowingNotice, NoticeBoard
 
@@ -63,11 +64,11 @@ class OverdueWatch:
         if longest is None:
             await self._notice.tell(0, "")
             return
-        began = longest.submitted_at or longest.created_at
+        since = open_since(longest)
         jobs = "A job is" if count == 1 else f"{count} jobs are"
         await self._notice.tell(
             count,
-            f"{jobs} overdue; the oldest, {longest.id}, has been {longest.state} since {began:%Y-%m-%d %H:%M} UTC. "
+            f"{jobs} overdue; the oldest, {longest.id}, has been {longest.state} since {since:%Y-%m-%d %H:%M} UTC. "
             f"`kling-daemon jobs list --overdue` shows them, `kling-daemon explain {longest.id}` tells why one waits. "
             "None is ended because of this; they are polled every hour.",
         )

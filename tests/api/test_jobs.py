@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 from fakes.local_api import daemon_and_api, local_api
+from fakes.reports import make_report
 from fakes.silent_bus import SilentBus
 
 from kling_daemon.bus import Bus
 from kling_daemon.client import Daemon, DaemonError
 from kling_daemon.clock import SystemClock
 from kling_daemon.jobs import JobState
+from kling_daemon.store import News
 
 NEW = "/text-to-video/kling-3.0"
 
@@ -150,12 +152,13 @@ async def test_a_queued_job_is_cancelled_and_one_that_kling_has_is_a_conflict(tm
 
 async def test_jobs_that_have_been_open_for_too_long_say_so_and_can_be_listed_alone(tmp_path):
     async with daemon_and_api(tmp_path) as (daemon, api):
-        old = await api.make_job()
         made = SystemClock().now() - timedelta(hours=73)
-        await api.report(old, JobState.PROCESSING, created_at=made, updated_at=made)
-        await api.make_job()
-        ended = await api.make_job()
-        await api.report(ended, JobState.SUCCEEDED, created_at=made, updated_at=made)
+        for task_id, state in (("old", JobState.PROCESSING), ("ended", JobState.SUCCEEDED)):
+            await api.store.record(News(report=make_report(task_id, state, created_at=made), adopt=True))
+        old = await api.store.read.job("old")
+        young = await api.make_job()
+        # Kling's clock may be wrong: ours tells when a job of ours was made.
+        await api.report(young, JobState.PROCESSING, created_at=made)
         assert {job.id: job.overdue for job in (await daemon.jobs()).items if job.overdue} == {old.id: True}
         assert (await daemon.job(old.id)).overdue
         assert [job.id for job in (await daemon.jobs(overdue=True)).items] == [old.id]

@@ -2,10 +2,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from fakes.reports import make_report
 
 from kling_daemon.clock import SystemClock
 from kling_daemon.jobs import FailureReason, JobState
 from kling_daemon.outputs import Output, OutputFile
+from kling_daemon.store import News
 
 FILE = OutputFile(role="main", url="https://cdn.test/1.mp4", expires_at=None)
 VIDEO = Output(type="video", id="o1", duration="5.1", files=(FILE,))
@@ -124,9 +126,9 @@ async def test_a_cancelled_job_says_so_in_its_story(api, ask):
 
 
 async def test_overdue_jobs_are_marked_and_listed_alone(api, ask, ask_json):
-    job = await api.make_job()
     made = SystemClock().now() - timedelta(hours=73)
-    await api.report(job, JobState.PROCESSING, created_at=made, updated_at=made)
+    recorded = await api.store.record(News(report=make_report(state=JobState.PROCESSING, created_at=made), adopt=True))
+    job = recorded.job
     await api.make_job()
     lines = (await ask("jobs", "list", "--overdue")).stdout.splitlines()
     assert len(lines) == 2

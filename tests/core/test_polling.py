@@ -105,7 +105,7 @@ def test_what_a_poll_finds_was_missed_only_where_callbacks_come_and_no_hint_did(
 def test_an_overdue_job_is_asked_for_hourly_while_results_may_be_there_and_then_daily(
     age, pause, jitter, source, polled
 ):
-    job, now = make_job(state=JobState.PROCESSING, submitted_at=EPOCH), EPOCH + age
+    job, now = make_job(state=JobState.PROCESSING, created_at=EPOCH, submitted_at=EPOCH), EPOCH + age
     assert POLICY.is_overdue(job, now) is (pause is not None)
     following = POLICY.after_news(
         None, job, source=source, polled_at=now if polled else None, now=now, random=lambda: jitter
@@ -117,5 +117,5 @@ def test_an_overdue_job_is_asked_for_hourly_while_results_may_be_there_and_then_
 
 
 def test_what_has_ended_is_never_overdue():
-    ended = make_job(state=JobState.SUCCEEDED, submitted_at=EPOCH)
+    ended = make_job(state=JobState.SUCCEEDED, created_at=EPOCH, submitted_at=EPOCH)
     assert not POLICY.is_overdue(ended, EPOCH + timedelta(days=9))

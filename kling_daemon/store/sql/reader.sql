@@ -14,14 +14,17 @@ ORDER BY seq DESC LIMIT :limit;
 
 -- name: overdue
 -- what is open since before then; each part is a range of `jobs_open`
-SELECT seq, submitted_at AS since FROM jobs
-WHERE state IN ('queued', 'submitted', 'processing') AND state = 'processing' AND submitted_at <= :before
+SELECT seq, max(submitted_at, created_at) AS since FROM jobs
+WHERE state IN ('queued', 'submitted', 'processing') AND state = 'processing'
+  AND submitted_at <= :before AND created_at <= :before
 UNION ALL
-SELECT seq, submitted_at FROM jobs
-WHERE state IN ('queued', 'submitted', 'processing') AND state = 'submitted' AND submitted_at <= :before
+SELECT seq, max(submitted_at, created_at) FROM jobs
+WHERE state IN ('queued', 'submitted', 'processing') AND state = 'submitted'
+  AND submitted_at <= :before AND created_at <= :before
 UNION ALL
 SELECT seq, created_at FROM jobs
-WHERE state IN ('queued', 'submitted', 'processing') AND state = 'queued' AND submitted_at IS NULL AND created_at <= :before;
+WHERE state IN ('queued', 'submitted', 'processing') AND state = 'queued'
+  AND submitted_at IS NULL AND created_at <= :before;
 
 -- name: overdue_count
 SELECT count(*) AS jobs FROM ({overdue});
