@@ -50,3 +50,15 @@ class ShownConfigModel(Answer):
     file: str | None
     problems: list[ProblemOfConfigModel]
     settings: list[SettingModel]
+
+
+class InitializedModel(Answer):
+    """What `init` did."""
+
+    file: str
+    written: bool
+    """False when the file was there already, with the same content."""
+    callback_url: str | None
+    steps: list[str]
+    """What is left to do, each a sentence."""
+    problems: list[ProblemOfConfigModel]

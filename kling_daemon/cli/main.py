@@ -9,6 +9,7 @@ VERBS = {
     "run": "kling_daemon.cli.run:run",
     "demo": "kling_daemon.cli.demo:demo",
     "simulate": "kling_daemon.cli.simulate:simulate",
+    "init": "kling_daemon.cli.init:init",
     "submit": "kling_daemon.cli.submit:submit",
     "jobs": "kling_daemon.cli.jobs:jobs",
     "explain": "kling_daemon.cli.explain:explain",
