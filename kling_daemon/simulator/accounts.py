@@ -13,10 +13,10 @@ from kling_daemon.jobs import JobState
 from kling_daemon.kling.endpoints import Kind
 from kling_daemon.simulator.plans import AT_ONCE, plan
 from kling_daemon.simulator.refusals import RefusalError
+from kling_daemon.simulator.results import result_id
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.simulated_jobs import Order, SimulatedJob
 
-ID_DIGITS = 18
 ANSWERED_AT_ONCE = 9
 """The first digit of ids of what is no task; that of tasks is 8."""
 IDS_PER_JOB = 100
@@ -34,6 +34,7 @@ class Account:
         self._numbers = numbers
         self._jobs: dict[str, SimulatedJob] = {}
         self._answers: dict[str, SimulatedJob] = {}
+        self._made: dict[tuple[Kind, str], str] = {}
         self._ids: dict[str, str] = {}
         self._taken: Counter[str] = Counter()
         self.billed_jobs = 0
@@ -106,12 +107,11 @@ class Account:
 
     def delete(self, kind: Kind, result_id: str) -> SimulatedJob | None:
         """Delete the voice or element of an id and return its job; None when there is none of that kind, or no more."""
-        is_number = result_id.isascii() and result_id.isdigit()
-        job = self._jobs.get(str(int(result_id) - 1)) if is_number and len(result_id) == ID_DIGITS else None
-        if job is None or job.order.endpoint.kind is not kind or job.state is not JobState.SUCCEEDED or job.is_deleted:
+        job_id = self._made.pop((kind, result_id), None)
+        if job_id is None:
             return None
-        self._jobs[job.id] = replace(job, is_deleted=True)
-        return self._jobs[job.id]
+        self._jobs[job_id] = replace(self._jobs[job_id], is_deleted=True)
+        return self._jobs[job_id]
 
     def with_files(self, job_id: str) -> SimulatedJob | None:
         """Return the job of an id, or what was answered at once under it: whose files may be fetched."""
@@ -125,6 +125,8 @@ class Account:
             self._taken[job.order.endpoint.kind] -= job.order.slots
         if job.state is JobState.SUCCEEDED:
             self._bill(job)
+            if job.order.endpoint.kind in (Kind.VOICE, Kind.ELEMENT):
+                self._made[job.order.endpoint.kind, result_id(job, 0)] = job.id
         return job
 
     def _check_units(self, order: Order, settings: SimulatorSettings) -> None:

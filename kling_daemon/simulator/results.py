@@ -8,6 +8,8 @@ from kling_daemon.simulator.addresses import signed_url
 from kling_daemon.simulator.catalog import MAIN, SORTS, WATERMARK
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
 
+_FIRST_OF_ELEMENTS = "3"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -18,7 +20,7 @@ class Result:
     index: int
     """Its place among the job's results, from 0."""
     id: str
-    """18 digits, between its job's id and the next job's."""
+    """What `result_id` returns."""
     name: str
     """What the create called it; empty for what has no name."""
     description: str
@@ -37,13 +39,22 @@ def results_of(job: SimulatedJob) -> list[Result]:
         Result(
             sort=sort,
             index=index,
-            id=str(int(job.id) + 1 + index),
+            id=result_id(job, index),
             name=job.order.name,
             description=job.order.description,
             urls={role: file_url(job, name) for role, name in files.items()},
         )
         for index, (sort, files) in enumerate(zip(job.order.sorts, _files(job), strict=False))
     ]
+
+
+def result_id(job: SimulatedJob, index: int) -> str:
+    """Return the id of a job's index-th result: 18 digits, between its job's id and the next job's; 15 of an element.
+
+    Elements have shorter ids at Kling too: the legacy dialect tells them as numbers, and JavaScript knows 15 digits.
+    """
+    id_ = str(int(job.id) + 1 + index)
+    return _FIRST_OF_ELEMENTS + id_[4:] if job.order.sorts[index] == "element" else id_
 
 
 def file_url(job: SimulatedJob, name: str) -> str:

@@ -55,6 +55,8 @@ async def test_it_is_told_in_both_dialects_and_can_be_done_once(world, path):
     task, deleted = await world.legacy(path, task_id)
     (entry,) = await world.kling.tasks(task_ids=task_id)
     assert (task["task_status"], deleted["status"]) == ("succeed", "deleted")
+    assert entry["outputs"][0]["id"] == str(made[FIELD[path]])
+    assert path == VOICES or made["element_id"] < 2**53
     assert (entry["status"], entry["outputs"][0]["status"]) == ("succeeded", "deleted")
     assert shape(entry["outputs"]) == shape(fixture(f"new_result_{LISTED[path][:-1]}")["data"][0]["outputs"])
     status, answer = await world.kling.call("POST", DELETE[path], json=named)
@@ -77,8 +79,9 @@ async def test_what_is_no_voice_is_refused(world, wrong):
 async def test_neither_a_video_nor_an_unfinished_or_foreign_kind_of_thing_is_deleted(world):
     video, element = await world.made(NEW_VIDEO), await world.made(ELEMENTS)
     unfinished = (await world.kling.create(VOICES, **BODIES[VOICES]))["task_id"]
-    for task_id in (video, element, unfinished):
-        status, _ = await world.kling.call("POST", DELETE[VOICES], json={"voice_id": str(int(task_id) + 1)})
+    ids = [str(int(task_id) + 1) for task_id in (video, unfinished)]
+    for id_ in (*ids, "3" + str(int(element) + 1)[4:]):
+        status, _ = await world.kling.call("POST", DELETE[VOICES], json={"voice_id": id_})
         assert status == 400
 
 

@@ -10,6 +10,9 @@ from fakes.kling_caller import LEGACY_IMAGE, LEGACY_VIDEO, NEW_VIDEO, KlingCalle
 from fakes.kling_fixtures import FIXTURES, fixture, shape
 from fakes.kling_orders import BODIES
 
+from kling_daemon.jobs import JobState
+from kling_daemon.kling.dialects import read_task
+from kling_daemon.reports import Source
 from kling_daemon.simulator import Simulator, SimulatorSettings
 from kling_daemon.testing.clock import ManualClock
 
@@ -206,6 +209,32 @@ async def test_callbacks_are_flat_and_in_the_dialect_of_their_generation(world, 
         if name is not None:
             assert shape(received.json) == shape(fixture(name))
             assert received.status in fixture(name).values()
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_a_callback_tells_what_a_query_tells(world, path):
+    place = {"callback_url": world.sink.url, "external_task_id": "kd-1", "watermark_info": {"enabled": True}}
+    body = BODIES[path] | (place if path.startswith("/v1/") else {"options": place})
+    created = await world.kling.create(path, **body)
+    task_id = created.get("id") or created["task_id"]
+    for seconds in (0, 10, 60):
+        world.pass_on(seconds)
+    told = (await world.sink.got(3))[-1].json
+    query = "/solutions" if path.startswith("/solutions") else "/tasks"
+    _, answer = await world.kling.call("GET", query, params={"task_ids": task_id})
+    asked = [answer["data"][0]]
+    if path.startswith("/v1/"):
+        asked.append((await world.kling.call("GET", f"{path}/{task_id}"))[1]["data"])
+        asked.append((await world.kling.call("GET", path))[1]["data"][0])
+    now = world.clock.now()
+    expected = read_task(told, source=Source.POLL, received_at=now, endpoint=path)
+    assert (expected.task_id, expected.state, expected.outputs != ()) == (task_id, JobState.SUCCEEDED, True)
+    for entry in asked:
+        report = read_task(entry, source=Source.POLL, received_at=now, endpoint=path)
+        # The new dialect calls an image of a series, or a shot, an image as well.
+        assert [output.files for output in report.outputs] == [output.files for output in expected.outputs]
+        assert [output.id for output in report.outputs] == [output.id for output in expected.outputs]
+        assert replace(report, outputs=(), cost=()) == replace(expected, outputs=(), cost=())
 
 
 async def refusal(world: World, name: str) -> tuple[int, dict[str, Any]]:
