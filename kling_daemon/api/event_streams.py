@@ -24,8 +24,10 @@ RETRY = timedelta(seconds=1)
 """After how long a listener whose stream has ended is asked to come back."""
 HEARTBEAT = timedelta(seconds=15)
 """How often something is sent at least, so that both ends notice when the other one is gone."""
-WRITE_WITHIN = timedelta(seconds=20)
+WRITE_WITHIN = timedelta(seconds=10)
 """How long a listener may take nothing before it is cut off; it can come back and has missed nothing."""
+UNACKNOWLEDGED = timedelta(seconds=30)
+"""After how long the kernel gives up a connection whose other end acknowledges nothing, not even a heartbeat."""
 MAX_LISTENERS = 4096
 
 _PART = 25
@@ -97,7 +99,7 @@ class EventStreams:
         if request.transport is None:
             raise ConnectionResetError("it has hung up before anything was sent")
         response = EventSourceResponse(
-            ping_interval=HEARTBEAT.total_seconds(), send_timeout=self._write_within, sep="\n"
+            ping_interval=HEARTBEAT.total_seconds(), send_timeout=UNACKNOWLEDGED.total_seconds(), sep="\n"
         )
         with self._tail.listening():
             try:

@@ -48,10 +48,12 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
     from kling_daemon.api import TokenError
     from kling_daemon.app import rare_collections, run_daemon
     from kling_daemon.listening import ListenError
+    from kling_daemon.service import allow_many_open_files
     from kling_daemon.store import StoreError
     from kling_daemon.telemetry import configure_logging
 
     configure_logging(settings.log.format, settings.log.level)
+    allow_many_open_files()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what a plugin prints is seen at once, in a pipe and a journal too
     log = structlog.get_logger(__name__)
