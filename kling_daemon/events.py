@@ -49,6 +49,8 @@ class NoticeKind(StrEnum):
     """Kling answers, but does not know jobs that it has taken: the key may be another account's. None is ended."""
     JOBS_OVERDUE = "jobs.overdue"
     """Jobs have been open for too long. None is ended because of that."""
+    RESULTS_EXPIRING = "results.expiring"
+    """A handler has not got completed jobs whose results Kling is about to delete."""
     KLING_BALANCE = "kling.balance"
     """The account is in arrears or its resource pack is empty; submissions are held."""
 

@@ -11,13 +11,16 @@ import structlog
 
 from kling_daemon import __version__
 from kling_daemon.api import ApiServices, EventStreams, EventTail, TokenRegistry, build_api, ensure_token
+from kling_daemon.app import expiry_watch, overdue_watch
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.clock_watch import ClockWatch
+from kling_daemon.app.expiry_watch import ExpiryWatch
 from kling_daemon.app.looping import Loop, looping
 from kling_daemon.app.overdue_watch import OverdueWatch
 from kling_daemon.app.punctuality import PunctualityWatch
 from kling_daemon.app.retention import Retention
 from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
+from kling_daemon.app.watching import Watching
 from kling_daemon.backoff import Backoff
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock, SystemClock
@@ -157,7 +160,8 @@ async def _daemon(
         watches: dict[str, Loop] = {
             "clock watch": ClockWatch(store, clock),
             "punctuality": punctuality,
-            "overdue watch": overdue,
+            "overdue watch": Watching(overdue.look, every=overdue_watch.LOOK),
+            "expiry watch": Watching(ExpiryWatch(store, board, clock).look, every=expiry_watch.LOOK),
         }
         tail = EventTail(store.events, bus)
         loops = {**account.loops, "event tail": tail, "retention": retention, **watches}

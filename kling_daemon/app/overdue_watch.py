@@ -1,26 +1,20 @@
 """Counts the jobs that have been open for too long, and tells the operator of them."""
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
-
-import structlog
 
 from kling_daemon.clock import Clock
 from kling_daemon.events import NoticeKind
 from kling_daemon.polling import open_since
-from kling_daemon.store import Store, StoreUnavailableError
+from kling_daemon.store import Store
 from kling_daemon.tracking import GrowingNotice, NoticeBoard
 
 LOOK = timedelta(minutes=1)
 """How often they are counted."""
 
-log = structlog.get_logger(__name__)
-
 
 class OverdueWatch:
-    """The loop that looks for overdue jobs. It changes none: time alone never ends a job."""
+    """Looks for overdue jobs. It changes none: time alone never ends a job."""
 
     def __init__(
         self,
@@ -38,24 +32,8 @@ class OverdueWatch:
         self._after = after
         self._measure = measure
         self._notice = GrowingNotice(board, NoticeKind.JOBS_OVERDUE, account)
-        self._stopping = asyncio.Event()
 
-    async def run(self) -> None:
-        """Look until stopped."""
-        while not self._stopping.is_set():
-            try:
-                await self.step()
-            except StoreUnavailableError as error:
-                log.warning("overdue jobs could not be counted", error=str(error))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK.total_seconds()):
-                    await self._stopping.wait()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopping.set()
-
-    async def step(self) -> None:
+    async def look(self) -> None:
         """Count them once."""
         since = self._clock.now() - self._after
         count = await self._store.read.overdue_count(since)
@@ -64,11 +42,11 @@ class OverdueWatch:
         if longest is None:
             await self._notice.tell(0, "")
             return
-        since = open_since(longest)
+        began = open_since(longest)
         jobs = "A job is" if count == 1 else f"{count} jobs are"
         await self._notice.tell(
             count,
-            f"{jobs} overdue; the oldest, {longest.id}, has been {longest.state} since {since:%Y-%m-%d %H:%M} UTC. "
+            f"{jobs} overdue; the oldest, {longest.id}, has been {longest.state} since {began:%Y-%m-%d %H:%M} UTC. "
             f"`kling-daemon jobs list --overdue` shows them, `kling-daemon explain {longest.id}` tells why one waits. "
             "None is ended because of this; they are polled every hour.",
         )

@@ -14,6 +14,7 @@ from kling_daemon.store.standing import StandingClaim
 from kling_daemon.store.store import Store
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionState
 from kling_daemon.store.tokens import KnownToken
+from kling_daemon.store.undelivered import Undelivered, UndeliveredPage, UndeliveredResults
 
 __all__ = [
     "ALL_EVENTS",
@@ -49,6 +50,9 @@ __all__ = [
     "SubmissionState",
     "Sweep",
     "Swept",
+    "Undelivered",
+    "UndeliveredPage",
+    "UndeliveredResults",
     "UnfinishedDelivery",
     "Waiting",
 ]

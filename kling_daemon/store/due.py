@@ -11,6 +11,7 @@ from kling_daemon.clock import from_millis, to_millis
 from kling_daemon.store.news import RawCallback
 from kling_daemon.store.queries import Queries
 from kling_daemon.store.rows import StoredJob, from_row
+from kling_daemon.store.undelivered import Undelivered, UndeliveredPage, UndeliveredResults
 
 
 class Due:
@@ -57,6 +58,28 @@ class Due:
     async def last_heard(self, seq: int) -> datetime | None:
         """Return when Kling last told anything new about a job; None when it never has."""
         return await self._queries.moment("last_heard", (seq,))
+
+    async def undelivered_results(
+        self, kind: Undelivered, *, after: int, made_before: datetime, expiring_before: datetime, limit: int = 500
+    ) -> UndeliveredPage:
+        """Return completed jobs that a handler has not got and whose results will soon be gone, or are.
+
+        Only those of the next so many deliveries of this kind; of the open ones, only those made before a moment.
+        """
+        (window,) = await self._queries.all(f"{kind}_window", {"after": after, "limit": limit})
+        if window["last"] is None:
+            return UndeliveredPage(results=(), after=None)
+        values = {
+            "after": after,
+            "last": window["last"],
+            "made": to_millis(made_before),
+            "expiring": to_millis(expiring_before),
+        }
+        results = [
+            UndeliveredResults(job_id=row["job_id"], handler=row["handler"], expires_at=from_millis(row["expires_at"]))
+            for row in await self._queries.all(f"{kind}_results", values)
+        ]
+        return UndeliveredPage(results=tuple(results), after=window["last"])
 
     async def next_poll_due(self) -> datetime | None:
         """Return when the next job falls due to be polled."""

@@ -32,7 +32,7 @@ class Watching:
 
     async def look(self):
         """Look once; return how many are overdue, and what the open notice says."""
-        await self.watch.step()
+        await self.watch.look()
         return self.counts[-1], [notice.message for notice in await self.store.read.open_notices()]
 
 
@@ -112,9 +112,3 @@ async def test_overdue_jobs_are_found_without_reading_the_others(tmp_path):
             plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql[name]}", given)]
             assert len([step for step in plan if "INDEX jobs_open (state=? AND " in step]) == 3, plan
             assert [step for step in plan if step.startswith("SCAN jobs")] == []
-
-
-async def test_it_stops_when_it_is_told_to(tmp_path):
-    async with watching(tmp_path) as here:
-        here.watch.stop()
-        await here.watch.run()

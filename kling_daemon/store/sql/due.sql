@@ -40,3 +40,26 @@ WHERE verdict = 'unreadable' AND reader <> ? LIMIT ?;
 
 -- name: step
 SELECT value FROM steps WHERE delivery = ? AND name = ?;
+
+-- name: open_window
+-- the last job of the next few deliveries, in the order of their jobs
+SELECT max(job) AS last FROM (
+  SELECT job FROM deliveries WHERE state IN ('pending', 'running') AND job > :after ORDER BY job LIMIT :limit);
+
+-- name: dead_window
+SELECT max(job) AS last FROM (SELECT job FROM deliveries WHERE state = 'dead' AND job > :after ORDER BY job LIMIT :limit);
+
+-- name: first_expiry
+SELECT min(file.value ->> 2) FROM json_each(j.outputs) output, json_each(output.value, '$[3]') file;
+
+-- name: open_results
+SELECT j.id AS job_id, h.name AS handler, ({first_expiry}) AS expires_at
+FROM deliveries d JOIN events e ON e.seq = d.event JOIN handlers h ON h.seq = d.handler JOIN jobs j ON j.seq = d.job
+WHERE d.state IN ('pending', 'running') AND d.job > :after AND d.job <= :last AND e.type = 'job.completed'
+  AND d.created_at <= :made AND ({first_expiry}) <= :expiring;
+
+-- name: dead_results
+SELECT j.id AS job_id, h.name AS handler, ({first_expiry}) AS expires_at
+FROM deliveries d JOIN events e ON e.seq = d.event JOIN handlers h ON h.seq = d.handler JOIN jobs j ON j.seq = d.job
+WHERE d.state = 'dead' AND d.job > :after AND d.job <= :last AND e.type = 'job.completed'
+  AND ({first_expiry}) <= :expiring;
