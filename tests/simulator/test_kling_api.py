@@ -7,6 +7,7 @@ from fakes.kling_orders import BODIES
 
 from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.simulator import Simulator, SimulatorSettings
+from kling_daemon.simulator.refusals import SERVICE_ERRORS
 from kling_daemon.testing.clock import ManualClock
 
 
@@ -182,11 +183,11 @@ async def test_what_is_missing_is_named(kling):
     assert answer["message"] == "video_id and video_url cannot be empty at the same time"
 
 
-@pytest.mark.parametrize(("code", "status"), [(1103, 403), (1200, 400), (1300, 400), (1302, 429), (5002, 504)])
+@pytest.mark.parametrize("code", SERVICE_ERRORS)
 @pytest.mark.parametrize("path", [NEW_VIDEO, LEGACY_VIDEO])
-async def test_a_prompt_may_wish_for_a_refusal_by_any_code(kling, simulator, path, code, status):
+async def test_a_prompt_may_wish_for_a_refusal_by_any_code(kling, simulator, path, code):
     seen, answer = await kling.call("POST", path, json={"prompt": f"x [simulate: {code}]"})
-    assert (seen, answer["code"]) == (status, code)
+    assert (seen, answer["code"], answer["message"]) == (SERVICE_ERRORS[code][0], code, SERVICE_ERRORS[code][1])
     assert simulator.tasks() == []
     await kling.create(path, prompt="[simulate: 9999] is no code of Kling's")
 
