@@ -10,6 +10,7 @@ from kling_daemon.api.jobs import NAMED_JOB, find_job
 from kling_daemon.api.problems import ProblemError
 from kling_daemon.api.queries import Paging
 from kling_daemon.api.routes import Routes, get, post
+from kling_daemon.api.stats import PARKED
 from kling_daemon.client.models import DeliveryInFullModel, DeliveryModel, Page
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.store import DeliveryRow
@@ -45,14 +46,14 @@ class DeliveryRoutes(Routes):
             job_id=job.id if job else None,
         )
         part, following = query.cut(rows, lambda row: row.id)
-        return Page[DeliveryModel](items=[_model(row) for row in part], next=following)
+        return Page[DeliveryModel](items=[self._model(row) for row in part], next=following)
 
     @get("/api/v1/deliveries/{delivery}")
     async def show_delivery(self, delivery: DeliveryId) -> DeliveryInFullModel:
         """Show one delivery with its attempts."""
         row = await self._find(delivery)
         attempts = await self._read.attempts(row.id, limit=MAX_ATTEMPTS)
-        values = asdict(row) | {"attempts": [asdict(attempt) for attempt in attempts]}
+        values = self._model(row).model_dump() | {"attempts": [asdict(attempt) for attempt in attempts]}
         return DeliveryInFullModel.model_validate(values)
 
     @post("/api/v1/deliveries/{delivery}/retry", problems={HTTPStatus.CONFLICT: "it is done or running"})
@@ -64,7 +65,7 @@ class DeliveryRoutes(Routes):
             detail = f"delivery {before.id} is {before.state}; only one that waits, is dead or was dropped is retried"
             raise ProblemError(HTTPStatus.CONFLICT, detail)
         self._services.wake(handler)
-        return _model(await self._find(delivery))
+        return self._model(await self._find(delivery))
 
     @post("/api/v1/deliveries/{delivery}/drop", problems={HTTPStatus.CONFLICT: "it is running, done or dropped"})
     async def drop_delivery(self, delivery: DeliveryId) -> DeliveryModel:
@@ -79,7 +80,7 @@ class DeliveryRoutes(Routes):
             # Later events of its job are free now, and so is what waited for its result.
             if status.name == handler or handler in status.depends_on:
                 self._services.wake(status.name)
-        return _model(await self._find(delivery))
+        return self._model(await self._find(delivery))
 
     async def _find(self, delivery: str) -> DeliveryRow:
         number = int(delivery)
@@ -88,6 +89,7 @@ class DeliveryRoutes(Routes):
             raise ProblemError(HTTPStatus.NOT_FOUND, "no delivery has this id")
         return rows[0]
 
-
-def _model(row: DeliveryRow) -> DeliveryModel:
-    return DeliveryModel.model_validate(row, from_attributes=True)
+    def _model(self, row: DeliveryRow) -> DeliveryModel:
+        loaded = {status.name for status in self._services.handlers()}
+        is_parked = row.state is DeliveryState.PENDING and row.handler not in loaded
+        return DeliveryModel.model_validate(asdict(row) | ({"held": PARKED} if is_parked else {}))

@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 STATES = ("pending", "running", "done", "dead", "dropped")
 """`DeliveryState`, written out: importing it would take a quarter of the time that `--help` may take."""
 HEADINGS = ("DELIVERY", "HANDLER", "TYPE", "JOB", "STATE", "ATTEMPT", "WHEN", "ERROR")
+HELD = {
+    "parked": "parked: its handler is not configured",
+    "earlier": "after an earlier event of its job",
+    "dependency": "after a handler that comes first",
+    "suspect": "a suspect, waits for its turn",
+}
+"""What a delivery waits for besides its time."""
 ATTEMPT_HEADINGS = ("ATTEMPT", "BEGAN", "TOOK", "OUTCOME", "ERROR")
+
+
+SUSPECT_FROM = 2
+"""`LOSSES_OF_A_SUSPECT`, written out for the same reason as the states."""
+_SUSPECT = "; such deliveries, which may be what ends it, are tried one at a time"
 
 
 @click.group()
@@ -154,6 +166,8 @@ def _facts(delivery: "DeliveryInFullModel") -> list[tuple[str, str]]:
         ("state", delivery.state),
         ("attempts", str(delivery.attempt)),
         ("made", moment(delivery.created_at)),
+        ("held", HELD.get(delivery.held, delivery.held) if delivery.held else ""),
+        ("lost", f"{delivery.losses} times with the daemon{_SUSPECT}" if delivery.losses >= SUSPECT_FROM else ""),
         ("due", "" if delivery.finished_at else moment(delivery.due_at)),
         ("closed", moment(delivery.finished_at) if delivery.finished_at else ""),
         ("error", delivery.error or ""),
@@ -172,7 +186,9 @@ def _attempt_line(attempt: "AttemptModel") -> tuple[str, ...]:
 def _line(delivery: "DeliveryModel", now: datetime) -> tuple[str, ...]:
     from kling_daemon.cli.durations import brief
 
-    if delivery.finished_at is not None:
+    if delivery.held is not None:
+        when = HELD.get(delivery.held, delivery.held)
+    elif delivery.finished_at is not None:
         when = f"{brief(now - delivery.finished_at)} ago"
     elif delivery.due_at > now:
         when = f"in {brief(delivery.due_at - now)}"

@@ -17,6 +17,7 @@ VERBS = {
     "deliveries": "kling_daemon.cli.deliveries:deliveries",
     "handlers": "kling_daemon.cli.handlers:handlers",
     "tokens": "kling_daemon.cli.tokens:tokens",
+    "stats": "kling_daemon.cli.stats:stats",
     "health": "kling_daemon.cli.health:health",
     "plugins": "kling_daemon.cli.plugins:plugins",
     "config": "kling_daemon.cli.config:config",

@@ -165,6 +165,11 @@ class DeliveryModel(Answer):
     job_id: str | None
     state: DeliveryState
     attempt: int
+    losses: int = 0
+    """How many attempts the daemon ended during; from two on it is a suspect, one of which runs at a time."""
+    held: str | None = None
+    """What a pending one waits for besides its time: `parked` (its handler is not configured), `earlier` (an earlier
+    event of its job), `dependency` (a handler that comes first), `suspect` (another suspect runs)."""
     due_at: Moment
     created_at: Moment
     finished_at: Moment | None

@@ -51,6 +51,10 @@ class DeliveryRow:
     job_id: str | None
     state: DeliveryState
     attempt: int
+    losses: int
+    """How many attempts the daemon ended during; from two on it is a suspect, one of which runs at a time."""
+    held: str | None
+    """What a pending one waits for besides its time: an `earlier` event of its job, a `dependency`, a `suspect`."""
     due_at: datetime
     created_at: datetime
     finished_at: datetime | None
@@ -203,6 +207,8 @@ class Reader:
                 job_id=row["job_id"],
                 state=DeliveryState(row["state"]),
                 attempt=row["attempt"],
+                losses=row["losses"],
+                held=row["held"],
                 due_at=from_millis(row["due_at"]),
                 created_at=from_millis(row["created_at"]),
                 finished_at=optional(from_millis, row["finished_at"]),

@@ -74,3 +74,12 @@ def test_showing_and_dropping_without_a_daemon_is_69(typed):
     for verb in ("show", "drop"):
         assert typed("deliveries", verb, "1", "--url", "http://127.0.0.1:1").exit_code == 69
         assert typed("deliveries", verb, "x").exit_code == 2
+
+
+async def test_what_waits_for_something_besides_its_time_says_for_what(api, ask):
+    await api.report(await api.make_job(), JobState.SUCCEEDED)
+    listed = await ask("deliveries", "list", "--handler", "forgotten")
+    (line,) = listed.stdout.splitlines()[1:]
+    assert line.endswith("parked: its handler is not configured")
+    shown = await ask("deliveries", "show", line.split()[0])
+    assert "held      parked: its handler is not configured" in shown.stdout

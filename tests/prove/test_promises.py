@@ -81,7 +81,7 @@ def kept(webhook_id, count):
 def delivered(number, witness, event):
     return DeliveryRow(
         id=number, handler=witness, type=event.type, item_id=event.id, job_id=event.job_id, state=DeliveryState.DONE,
-        attempt=1, due_at=START, created_at=START, finished_at=START, error=None, result=None,
+        attempt=1, losses=0, held=None, due_at=START, created_at=START, finished_at=START, error=None, result=None,
     )  # fmt: skip
 
 

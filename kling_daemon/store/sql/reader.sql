@@ -93,7 +93,21 @@ SELECT type, count(*) AS events FROM events GROUP BY type;
 
 -- name: deliveries
 SELECT d.seq, h.name AS handler, coalesce(e.type, 'notice') AS type, j.id AS job_id, coalesce(e.id, n.id) AS item_id,
-  d.state, d.attempt, d.due_at, d.created_at, d.finished_at, d.error, d.result
+  d.state, d.attempt, d.losses, d.due_at, d.created_at, d.finished_at, d.error, d.result,
+  CASE -- in the order in which a claim looks
+    WHEN d.state <> 'pending' THEN NULL
+    WHEN EXISTS (
+      SELECT 1 FROM deliveries e
+      WHERE e.job = d.job AND e.handler = d.handler AND e.state IN ('pending', 'running') AND e.seq < d.seq)
+      THEN 'earlier'
+    WHEN h.depends_on <> '[]' AND EXISTS (
+      SELECT 1 FROM deliveries p JOIN handlers o ON o.seq = p.handler
+      WHERE (p.event = d.event OR p.notice = d.notice) AND p.state IN ('pending', 'running')
+        AND o.name IN (SELECT value FROM json_each(h.depends_on)))
+      THEN 'dependency'
+    WHEN d.losses >= 2 AND EXISTS (SELECT 1 FROM deliveries r WHERE r.losses >= 2 AND r.state = 'running')
+      THEN 'suspect'
+  END AS held
 FROM deliveries d
 JOIN handlers h ON h.seq = d.handler
 LEFT JOIN events e ON e.seq = d.event
