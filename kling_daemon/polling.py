@@ -113,7 +113,8 @@ class PollPolicy:
         """Return how a job is followed now that there is news of it.
 
         before: how it was; None for a job that was not known. job: as it is now. polled_at: when Kling was asked,
-        because the job was due; None for any other news. random: gives the jitter of the next poll, where there is one.
+        because the job was due or for a list; None for any other news. random: gives the jitter of the next poll,
+        where there is one.
         """
         prompted, polls, by = False, 0, source
         if before is not None and before.prompted:
@@ -124,7 +125,8 @@ class PollPolicy:
         elif source is Source.POLL:
             # Something came, if only a hint that Kling was then asked about: what follows is left to callbacks.
             by = Source.CALLBACK
-        expected = source is Source.CALLBACK or before is None or before.callback_expected
+        # A task that we came upon on a list has called nobody that we know of.
+        expected = source is Source.CALLBACK or (polled_at is None if before is None else before.callback_expected)
         if job.state.is_terminal or job.task_id is None:
             return Following(callback_expected=expected, polls=polls)
         if prompted:

@@ -13,6 +13,7 @@ from kling_daemon.clock import Clock
 from kling_daemon.dispatch.status import HandlerStatus
 from kling_daemon.jobs import Job
 from kling_daemon.loader import InstalledPlugin
+from kling_daemon.poller import Reconciliation
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store import Store
 
@@ -70,6 +71,8 @@ class ApiServices:
     metrics: CollectorRegistry
     kling_requests: Callable[[], Mapping[str, int]]
     """How often Kling was asked since the start, by kind of request."""
+    reconciliation: Callable[[], Reconciliation | None]
+    """What came of the last look at Kling's lists; None before the first."""
     obstacles: Callable[[], Sequence[str]]
     """Why the daemon is not ready, in short phrases that anybody may read; empty when it is."""
     tokens: TokenRegistry

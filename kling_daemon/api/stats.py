@@ -1,11 +1,13 @@
 """The numbers of the local API."""
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from kling_daemon.api.routes import Routes, get
-from kling_daemon.client.models import MissedModel, NoticeModel, PunctualityModel, StatsModel
+from kling_daemon.client.models import MissedModel, NoticeModel, PunctualityModel, ReconciliationModel, StatsModel
 from kling_daemon.clock import optional
 from kling_daemon.deliveries import DeliveryState
+from kling_daemon.poller import Reconciliation
 from kling_daemon.punctuality import Punctuality
 
 PARKED = "parked"
@@ -32,6 +34,7 @@ class StatsRoutes(Routes):
             notices=[NoticeModel.model_validate(notice, from_attributes=True) for notice in await read.open_notices()],
             kling_requests=dict(self._services.kling_requests()),
             hints=await read.hint_count(),
+            reconciliation=optional(_reconciliation, self._services.reconciliation()),
         )
 
     def _punctuality(self, of_kind: Punctuality) -> PunctualityModel:
@@ -53,3 +56,7 @@ class StatsRoutes(Routes):
             else {PARKED if state == DeliveryState.PENDING else state: count for state, count in states.items()}
             for handler, states in counts.items()
         }
+
+
+def _reconciliation(last: Reconciliation) -> ReconciliationModel:
+    return ReconciliationModel(**asdict(last))

@@ -12,7 +12,7 @@ from kling_daemon.config import Settings
 from kling_daemon.jobs import Generation, Job
 from kling_daemon.kling.client import NEEDS_API_KEY, KlingClient
 from kling_daemon.kling.endpoints import endpoint_of
-from kling_daemon.poller import Losses, Poller
+from kling_daemon.poller import Losses, Poller, Reconciler, Reconciliation
 from kling_daemon.store import Store
 from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
 from kling_daemon.telemetry import Metrics
@@ -28,6 +28,8 @@ class Account:
     canceller: Canceller
     opens_new_generation: bool = True
     """False with access key and secret key alone."""
+    reconciliation: Callable[[], Reconciliation | None] = lambda: None
+    """What came of the last look at Kling's lists, if there was one."""
 
     async def submit(
         self,
@@ -120,15 +122,25 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         health=health,
         clock=parts.clock,
         counters=parts.metrics,
-        adopt=settings.trust.adopt == "called",
+        adopt=settings.trust.adopt != "none",
         hint_queries_per_minute=settings.trust.hint_queries_per_minute,
         losses=losses,
     )
+    reconciler = Reconciler(
+        store=parts.store,
+        tracker=parts.tracker,
+        client=client,
+        health=health,
+        clock=parts.clock,
+        counters=parts.metrics,
+        adopt_all=settings.trust.adopt == "all",
+    )
     return Account(
-        loops={"submitter": submitter, "poller": poller},
+        loops={"submitter": submitter, "poller": poller, "reconciler": reconciler},
         intake=intake,
         canceller=Canceller(
             store=parts.store, tracker=parts.tracker, clock=parts.clock, on_cancelled=submitter.note_cancelled
         ),
         opens_new_generation=client.opens_new_generation,
+        reconciliation=lambda: reconciler.last,
     )

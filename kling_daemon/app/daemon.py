@@ -116,6 +116,7 @@ async def _daemon(
             )
         )
         metrics.open_jobs(await store.read.open_job_counts())
+        await store.note_start()
         token = ensure_token(directory, credential("api_token"))
         tokens = await TokenRegistry.open(store, clock, first=token)
         tracker = Tracker(store, bus, metrics)
@@ -127,7 +128,7 @@ async def _daemon(
             store=store,
             clock=clock,
             counters=metrics,
-            adopt=settings.trust.adopt == "called",
+            adopt=settings.trust.adopt != "none",
         )
         parts = Parts(
             store=store,
@@ -181,6 +182,7 @@ async def _daemon(
             plugins=plugins,
             metrics=metrics.registry,
             kling_requests=lambda: requests,
+            reconciliation=account.reconciliation,
             obstacles=store.obstacles,
             tokens=tokens,
         )

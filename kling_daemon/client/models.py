@@ -343,6 +343,26 @@ class PunctualityModel(Answer):
     """How long the next jobs are left to their callbacks: `poller.fallback_after`, less where they are unreliable."""
 
 
+class ReconciliationModel(Answer):
+    """What came of the last look at Kling's lists."""
+
+    at: Moment
+    """When it began."""
+    lists: int
+    """How many lists were read."""
+    pages: int
+    tasks: int
+    """How many tasks stood on them."""
+    adopted: int
+    """Tasks of other programs that are tracked since."""
+    settled: int
+    """Creates without an answer whose task was found."""
+    advanced: int
+    """Tracked jobs that had come further."""
+    complete: bool
+    """False when a list went on past the most pages that are read at a time."""
+
+
 class StatsModel(Answer):
     """The daemon in numbers, counted over everything that is kept."""
 
@@ -364,6 +384,8 @@ class StatsModel(Answer):
     """How many open jobs are overdue."""
     hints: int
     """Unproved task ids that Kling has yet to be asked about."""
+    reconciliation: ReconciliationModel | None
+    """None when there was no look at Kling's lists since the start: there may be nothing to find out."""
 
 
 class HealthModel(Answer):

@@ -67,8 +67,8 @@ class TrustSettings(Section):
     require_signature: bool = False
     confirm: Literal["unsigned", "always", "never"] = "unsigned"
     """When Kling is asked before a callback that may be believed is believed."""
-    adopt: Literal["called", "none"] = "called"
-    """Whether jobs that another program created are tracked once they call back."""
+    adopt: Literal["called", "all", "none"] = "called"
+    """Which jobs that another program created are tracked: those that call back, or all that Kling's lists show."""
     hint_queries_per_minute: Rate = 6.0
     tolerance: PositiveDuration = timedelta(minutes=5)
     """How far a signature's time may lie from ours."""

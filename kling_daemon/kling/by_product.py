@@ -9,7 +9,7 @@ import structlog
 
 from kling_daemon.jobs import Generation
 from kling_daemon.kling.answers import Answers, merge
-from kling_daemon.kling.endpoints import REGISTRY, endpoint_of
+from kling_daemon.kling.endpoints import LEGACY_PATHS, endpoint_of
 from kling_daemon.kling.errors import KlingError
 from kling_daemon.reports import Report
 
@@ -53,7 +53,7 @@ async def query_by_product(client: ProductQueries, task_ids: Sequence[str], endp
             closed.add(task_id)
     if closed:
         log.warning("tasks of kling's new api cannot be asked for without an api key", tasks=len(closed))
-    everywhere = {path: by_path.get(path, set()) | homeless for path in _legacy_paths()} if homeless else {}
+    everywhere = {path: by_path.get(path, set()) | homeless for path in LEGACY_PATHS} if homeless else {}
     listed = {path: ids for path, ids in by_path.items() if len(ids) >= LIST_FROM} | everywhere
     parts = [await _list(client, path, frozenset(ids)) for path, ids in listed.items()]
     found = {report.task_id for part in parts for report in part.reports}
@@ -100,7 +100,3 @@ async def _ask_one(client: ProductQueries, path: str, task_id: str) -> Answers:
     if report is None:
         return Answers(unknown_ids=frozenset({task_id}), requests=1)
     return Answers(reports=(report,), requests=1)
-
-
-def _legacy_paths() -> list[str]:
-    return [endpoint.path for endpoint in REGISTRY if endpoint.generation is Generation.LEGACY]

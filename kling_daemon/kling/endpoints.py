@@ -205,6 +205,9 @@ REGISTRY: tuple[Endpoint, ...] = (
 )
 """The endpoints that make tasks."""
 
+LEGACY_PATHS = tuple(endpoint.path for endpoint in REGISTRY if endpoint.generation is Generation.LEGACY)
+"""Where legacy tasks are created, asked for and listed, product by product."""
+
 SYNCHRONOUS: tuple[Endpoint, ...] = (
     _synchronous("audio/tts", Kind.AUDIO),
     _synchronous("videos/identify-face", Kind.OTHER, "video_url"),

@@ -4,7 +4,8 @@ Whether a list begins with its newest or its oldest tasks is not documented, nor
 time from which on they are asked: either answer works here.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,7 +85,7 @@ class Lists:
         products: Collection[ProductType] = (),
         size: int = PAGE_SIZE,
         most: int = LAST_LEGACY_PAGE,
-    ) -> AsyncIterator[ListPage]:
+    ) -> AsyncGenerator[ListPage, None]:
         """Yield the pages of `/tasks`, `/solutions` or a legacy product's path, at most so many.
 
         since: tasks that were made earlier are not wanted; some may be told of all the same. states, products: those
@@ -98,17 +99,18 @@ class Lists:
         else:
             unread = self._by_number(path, size)
         number = 0
-        async for page in unread:
-            number += 1
-            entries = self._entries.each(page.entries, endpoint=None if path in (TASKS, SOLUTIONS) else path)
-            is_last = not page.has_more or _lies_before(since, entries.reports)
-            yield ListPage(reports=entries.reports, unread=len(entries.unread), is_last=is_last)
-            if is_last or number >= most:
-                return
+        async with aclosing(unread):
+            async for page in unread:
+                number += 1
+                entries = self._entries.each(page.entries, endpoint=None if path in (TASKS, SOLUTIONS) else path)
+                is_last = not page.has_more or _lies_before(since, entries.reports)
+                yield ListPage(reports=entries.reports, unread=len(entries.unread), is_last=is_last)
+                if is_last or number >= most:
+                    return
 
     async def _by_cursor(
         self, path: str, since: datetime | None, filters: list[dict[str, Any]], size: int
-    ) -> AsyncIterator[_Unread]:
+    ) -> AsyncGenerator[_Unread, None]:
         body: dict[str, Any] = {"limit": size}
         if since is not None:
             body["start_time"] = str(to_millis(since))
@@ -125,7 +127,7 @@ class Lists:
             # Kling takes no time together with a cursor: the cursor bears it.
             body = {"limit": size, "cursor": page.cursor} | ({"filters": filters} if filters else {})
 
-    async def _by_number(self, path: str, size: int) -> AsyncIterator[_Unread]:
+    async def _by_number(self, path: str, size: int) -> AsyncGenerator[_Unread, None]:
         for number in range(1, LAST_LEGACY_PAGE + 1):
             answer = await self._reads.get("list", path, {"pageNum": str(number), "pageSize": str(size)})
             entries = _read_page(answer).entries

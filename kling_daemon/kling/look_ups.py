@@ -1,5 +1,6 @@
 """Finds the task that an ambiguous create may have made, by our own id, so that nothing is paid twice."""
 
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
@@ -104,13 +105,14 @@ class LookUps:
         """
         certain, complete = True, False
         try:
-            async for page in self._lists.pages(place, since=since, most=MAX_PAGES):
-                for report in page.reports:
-                    if report.external_id == external_id:
-                        return replace(report, source=Source.SUBMISSION, endpoint=path), False
-                    certain = certain and (report.external_id is not None or _is_before(report, since))
-                certain = certain and not page.unread
-                complete = page.is_last
+            async with aclosing(self._lists.pages(place, since=since, most=MAX_PAGES)) as pages:
+                async for page in pages:
+                    for report in page.reports:
+                        if report.external_id == external_id:
+                            return replace(report, source=Source.SUBMISSION, endpoint=path), False
+                        certain = certain and (report.external_id is not None or _is_before(report, since))
+                    certain = certain and not page.unread
+                    complete = page.is_last
         except KlingError as error:
             if error.kind not in _REFUSALS:
                 raise

@@ -2,5 +2,7 @@
 
 from kling_daemon.poller.losses import Losses
 from kling_daemon.poller.poller import Poller
+from kling_daemon.poller.reconciler import Reconciler
+from kling_daemon.poller.reconciliation import Reconciliation
 
-__all__ = ["Losses", "Poller"]
+__all__ = ["Losses", "Poller", "Reconciler", "Reconciliation"]

@@ -1,5 +1,6 @@
 """The store: SQLite, known to nobody else; one writer that commits in groups, and readers that page."""
 
+from kling_daemon.store.accounts import AccountRow
 from kling_daemon.store.connection import DATABASE
 from kling_daemon.store.due_times import BroughtForward, SetBack, Waiting
 from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
@@ -19,6 +20,7 @@ from kling_daemon.store.undelivered import Undelivered, UndeliveredPage, Undeliv
 __all__ = [
     "ALL_EVENTS",
     "DATABASE",
+    "AccountRow",
     "AmbiguousReferenceError",
     "BroughtForward",
     "CallbackRow",

@@ -1,13 +1,15 @@
 """What the daemon itself reads from the store: what is to be done, when, and with what."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import aiosqlite
 
-from kling_daemon.clock import from_millis, to_millis
+from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.store.accounts import AccountRow
+from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.news import RawCallback
 from kling_daemon.store.queries import Queries
 from kling_daemon.store.rows import StoredJob, from_row
@@ -88,6 +90,30 @@ class Due:
     async def hints(self, limit: int) -> list[str]:
         """Return the task ids that were named without proof, the oldest first."""
         return [row["task_id"] for row in await self._queries.all("hints", (self._account, limit))]
+
+    async def account(self) -> AccountRow:
+        """Return what is known of the account itself, once a start was noted."""
+        (row,) = await self._queries.all("account", (self._account,))
+        return AccountRow(
+            first_at=from_millis(row["first_at"]), adopted_until=optional(from_millis, row["adopted_until"])
+        )
+
+    async def oldest_open(self) -> datetime | None:
+        """Return when the longest known of the open jobs was made, those of ambiguous creates included."""
+        return await self._queries.moment("oldest_open")
+
+    async def open_endpoints(self, limit: int) -> frozenset[str | None]:
+        """Return the paths that made open jobs or may have, as far as so many tell; None for one that nobody knows."""
+        return frozenset(row["endpoint"] for row in await self._queries.all("open_endpoints", {"limit": limit}))
+
+    async def tracked(self, task_ids: Collection[str], external_ids: Collection[str]) -> list[StoredJob]:
+        """Return the jobs of these tasks, and those without a task that were to be made under these external ids."""
+        parameters = {
+            "account": self._account,
+            "task_ids": to_json_text(list(task_ids)),
+            "external_ids": to_json_text(list(external_ids)),
+        }
+        return [from_row(row) for row in await self._queries.all("tracked", parameters)]
 
     async def next_submission_due(self) -> datetime | None:
         """Return when the next create may be sent."""

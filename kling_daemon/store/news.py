@@ -49,7 +49,7 @@ class News:
     job_id: str | None = None
     """The job it is about, where a capability or our own submission names it."""
     polled_at: datetime | None = None
-    """When Kling was asked because the job was due; None for any other news, answers to hints without weight too."""
+    """When Kling was asked because the job was due, or for a list; None for other news, answers to hints included."""
     only_if: Following | None = None
     """Recorded only if the job is still followed exactly so, which means that nothing has come of it meanwhile."""
     adopt: bool = False

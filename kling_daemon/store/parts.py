@@ -9,6 +9,7 @@ from typing import Self
 from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
 from kling_daemon.polling import PollPolicy
+from kling_daemon.store.accounts import AccountDesk
 from kling_daemon.store.deliveries import DeliveryDesk
 from kling_daemon.store.due_times import DueTimeDesk
 from kling_daemon.store.event_cache import EventCache
@@ -35,6 +36,7 @@ class Parts:
     retention: RetentionDesk
     due_times: DueTimeDesk
     tokens: TokenDesk
+    accounts: AccountDesk
     fanout: Fanout
     standing: StandingClaims
 
@@ -82,6 +84,7 @@ class Parts:
             retention=RetentionDesk(clock=clock),
             due_times=DueTimeDesk(clock=clock),
             tokens=TokenDesk(),
+            accounts=AccountDesk(account=account),
             fanout=fanout,
             standing=StandingClaims(deliveries, fanout),
         )

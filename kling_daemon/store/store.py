@@ -63,6 +63,7 @@ class Store:
         self._retention = parts.retention
         self._due_times = parts.due_times
         self._tokens = parts.tokens
+        self._accounts = parts.accounts
         self._fanout = parts.fanout
         self._standing = parts.standing
 
@@ -233,6 +234,14 @@ class Store:
     async def drop_hints(self, task_ids: Sequence[str]) -> None:
         """Forget hints that have been followed."""
         await self._writer.write_all(self._polls.drop_hints, task_ids)
+
+    async def note_start(self) -> None:
+        """Note that a daemon starts; only the first one's moment is kept."""
+        await self._writer.write(self._accounts.started, self._clock.now())
+
+    async def adopted_until(self, moment: datetime) -> None:
+        """Note that all tasks which Kling's lists show from before this moment are adopted."""
+        await self._writer.write(self._accounts.adopted, moment)
 
     async def sweep(self, sweep: Sweep) -> Swept:
         """Remove a few old rows, in a transaction that holds up nobody; what is open or dead stays."""

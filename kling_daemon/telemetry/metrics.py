@@ -26,6 +26,8 @@ class Metrics:
         self._notices = self._counter("notices", "Stored facts about the daemon.", "kind")
         self._deliveries = self._counter("deliveries", "Attempts that ended.", "handler", "outcome")
         self._polls = self._counter("polls", "Jobs that Kling was asked about.", "outcome")
+        self._reconciliations = self._counter("reconciliations", "Looks at Kling's lists.", "outcome")
+        self._found = self._counter("found_on_lists", "Jobs that a look at Kling's lists brought further.", "what")
         self._kling_requests = self._counter("kling_requests", "Requests to Kling, with repeats.", "verb", "outcome")
         self._missed = self._counter(
             "missed_callbacks", "Jobs whose end a poll found, as no callback had come.", "endpoint", "model"
@@ -73,6 +75,14 @@ class Metrics:
     def polls(self, outcome: str, count: int = 1) -> None:
         """Count jobs that Kling was asked about."""
         self._polls.labels(outcome).inc(count)
+
+    def reconciled(self, outcome: str) -> None:
+        """Count a look at Kling's lists."""
+        self._reconciliations.labels(outcome).inc()
+
+    def found_on_lists(self, what: str, count: int) -> None:
+        """Count jobs that a look at Kling's lists has brought further."""
+        self._found.labels(what).inc(count)
 
     def kling_request(self, verb: str, outcome: str) -> None:
         """Count a request to Kling."""

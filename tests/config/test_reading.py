@@ -92,7 +92,7 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_name(read):
         'kling.base_url: must be a URL that begins with "https://" or "http://"',
         "poller.intervalx: unknown key; did you mean 'interval'?",
         'poller.max_interval: must be a duration such as "15s", "5m", "1h30m" or "250ms"',
-        "trust.adopt: must be 'called' or 'none'",
+        "trust.adopt: must be 'called', 'all' or 'none'",
         "trust.require_signature: must be true or false",
     ]
 

@@ -17,7 +17,7 @@ from kling_daemon.jobs import Job, JobState
 from kling_daemon.kling.auth import ApiKey
 from kling_daemon.kling.client import KlingClient
 from kling_daemon.kling.tokens import KeyPair, SignedTokens
-from kling_daemon.poller import Losses, Poller
+from kling_daemon.poller import Losses, Poller, Reconciler
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Report
 from kling_daemon.store import HintWeight, News, RawCallback, Store
@@ -40,6 +40,7 @@ class Asking:
     directory: Path
     requests: Counter[str] = field(default_factory=Counter)
     polls: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
     tracker: Tracker = field(init=False)
     board: NoticeBoard = field(init=False)
     health: KlingHealth = field(init=False)
@@ -69,6 +70,17 @@ class Asking:
             clock=self.clock,
             counters=_Polls(self.polls),
             **{**defaults, **settings},
+        )
+
+    def reconciler(self, *, adopt_all: bool = False) -> Reconciler:
+        return Reconciler(
+            store=self.store,
+            tracker=self.tracker,
+            client=self.client,
+            health=self.health,
+            clock=self.clock,
+            counters=_Found(self.found),
+            adopt_all=adopt_all,
         )
 
     def submitter(self) -> Submitter:
@@ -139,6 +151,17 @@ class _Polls:
         self.counted[outcome] += count
 
 
+@dataclass
+class _Found:
+    counted: Counter[str]
+
+    def reconciled(self, outcome: str) -> None:
+        self.counted[outcome] += 1
+
+    def found_on_lists(self, what: str, count: int) -> None:
+        self.counted[what] += count
+
+
 @asynccontextmanager
 async def asking(
     directory: Path, url: str, *, clock: ManualClock | None = None, policy: PollPolicy | None = None,
@@ -161,6 +184,7 @@ async def asking(
         Store.open(directory, clock=clock, policy=policy, random=Random(1)) as store,  # noqa: S311 - it spreads polls
         KlingClient(url, credential, clock=clock, on_request=count, **{**settings, **(client or {})}) as kling,
     ):
+        await store.note_start()
         try:
             yield Asking(store=store, bus=Bus(), clock=clock, client=kling, directory=directory, requests=requests)
         except Exception as error:  # noqa: BLE001 - raised again below; through the store's group it would be wrapped

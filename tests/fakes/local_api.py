@@ -149,6 +149,7 @@ async def local_api(
             plugins=api.plugins,
             metrics=api.registry,
             kling_requests=lambda: {"tasks": 3},
+            reconciliation=lambda: None,
             obstacles=lambda: api.obstacles,
             tokens=tokens,
         )

@@ -44,7 +44,7 @@ addressx = "Main Street 1"
 TOLD = {
     "receivr": "unknown section; did you mean 'receiver'?",
     "poller.intervl": "unknown key; did you mean 'interval'?",
-    "trust.adopt": "must be 'called' or 'none'",
+    "trust.adopt": "must be 'called', 'all' or 'none'",
     "handlers.archive.type": "no installed plugin offers the type 'lettr'; did you mean 'letter'?",
     "handlers.post.addressx": "unknown key; did you mean 'address'?",
 }

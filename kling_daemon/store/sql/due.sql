@@ -63,3 +63,29 @@ SELECT j.id AS job_id, h.name AS handler, ({first_expiry}) AS expires_at
 FROM deliveries d JOIN events e ON e.seq = d.event JOIN handlers h ON h.seq = d.handler JOIN jobs j ON j.seq = d.job
 WHERE d.state = 'dead' AND d.job > :after AND d.job <= :last AND e.type = 'job.completed'
   AND ({first_expiry}) <= :expiring;
+
+-- name: account
+SELECT first_at, adopted_until FROM accounts WHERE account = ?;
+
+-- name: oldest_open
+-- by row number, which the index of open jobs gives at once: a million open jobs are not read for it
+SELECT min(at) AS due_at FROM (
+  SELECT coalesce(submitted_at, created_at) AS at FROM jobs WHERE seq IN (
+    SELECT min(seq) FROM jobs WHERE state IN ('queued', 'submitted', 'processing') AND state = 'submitted'
+    UNION ALL
+    SELECT min(seq) FROM jobs WHERE state IN ('queued', 'submitted', 'processing') AND state = 'processing')
+  UNION ALL
+  SELECT j.created_at FROM submissions s JOIN jobs j ON j.seq = s.job
+  WHERE s.state <> 'settled' AND s.state IN ('sending', 'ambiguous'));
+
+-- name: open_endpoints
+SELECT endpoint FROM (
+  SELECT endpoint FROM jobs WHERE state IN ('queued', 'submitted', 'processing') AND state <> 'queued' LIMIT :limit)
+UNION
+SELECT path FROM submissions WHERE state <> 'settled' AND state IN ('sending', 'ambiguous');
+
+-- name: tracked
+SELECT {columns} FROM jobs WHERE account = :account AND task_id IN (SELECT value FROM json_each(:task_ids))
+UNION ALL
+SELECT {columns} FROM jobs WHERE account = :account AND task_id IS NULL
+  AND external_id IN (SELECT value FROM json_each(:external_ids));
