@@ -146,7 +146,7 @@ def _problems(route: Route) -> Mapping[HTTPStatus, str | None]:
 
 
 def _key(status: HTTPStatus) -> str:
-    return status.phrase.title().replace(" ", "")
+    return f"Problem{status.value}"  # its phrase is not the same in all versions of Python
 
 
 def _problem(reason: str, schemas: Schemas) -> Schema:

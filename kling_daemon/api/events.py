@@ -27,7 +27,7 @@ class Order(StrEnum):
     """What happened first comes first."""
 
 
-Types = Annotated[frozenset[EventType], pydantic.BeforeValidator(split), pydantic.Field(min_length=1)]
+Types = Annotated[tuple[EventType, ...], pydantic.Field(min_length=1), pydantic.BeforeValidator(split)]
 
 
 class EventsQuery(Paging):
@@ -99,7 +99,9 @@ class _Span:
 async def filter_of(query: EventsQuery, read: Reader) -> EventFilter:
     """Return which events are asked for; a ProblemError for a job that is not found."""
     job = await find_job(read, query.job) if query.job is not None else None
-    return EventFilter(types=query.type, job_id=job.id if job is not None else None)
+    return EventFilter(
+        types=frozenset(query.type) if query.type is not None else None, job_id=job.id if job is not None else None
+    )
 
 
 def model_of(seq: int, event: JobEvent) -> EventModel:

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from kling_daemon.api.jobs import job_model
-from kling_daemon.api.problems import ProblemError, bad_request
+from kling_daemon.api.problems import ProblemError
 from kling_daemon.api.routes import Created, Routes, post
 from kling_daemon.client.models import CheckedModel, CheckModel, JobModel, Page, SubmitModel
 from kling_daemon.ids import keyed_job_id
@@ -14,7 +14,13 @@ from kling_daemon.submission import SubmitRefusedError
 class OrderRoutes(Routes):
     """The routes that take orders to create jobs."""
 
-    @post("/api/v1/jobs", problems={HTTPStatus.CONFLICT: "the idempotency key has made a job of another endpoint"})
+    @post(
+        "/api/v1/jobs",
+        problems={
+            HTTPStatus.CONFLICT: "the idempotency key has made a job of another endpoint",
+            HTTPStatus.UNPROCESSABLE_ENTITY: "the order cannot be sent to Kling",
+        },
+    )
     async def submit_job(self, body: SubmitModel) -> Created[JobModel] | JobModel:
         """Create a job.
 
@@ -29,10 +35,10 @@ class OrderRoutes(Routes):
                 body.endpoint, body.body, tags=body.tags, external_id=body.external_id, job_id=_job_id_of(body)
             )
         except SubmitRefusedError as error:
-            raise bad_request(str(error)) from None
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
         return Created(model=job_model(job, self._services), location=f"/api/v1/jobs/{job.id}")
 
-    @post("/api/v1/jobs/check")
+    @post("/api/v1/orders/check")
     async def check_orders(self, body: CheckModel) -> Page[CheckedModel]:
         """Tell whether jobs would be created, and create none."""
         return Page[CheckedModel](items=[await self._checked(order) for order in body.orders], next=None)

@@ -118,7 +118,7 @@ class Daemon:
     async def check(self, orders: Sequence[SubmitModel]) -> list[CheckedModel]:
         """Tell of each order whether it would be refused, and which job its key has made already; at most 500."""
         body = {"orders": [order.model_dump(mode="json") for order in orders]}
-        return (await self._post("jobs/check", body, Page[CheckedModel])).items
+        return (await self._post("orders/check", body, Page[CheckedModel])).items
 
     async def jobs(
         self, *, state: str | None = None, overdue: bool = False, limit: int = 50, cursor: str | None = None

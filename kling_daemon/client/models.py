@@ -104,7 +104,21 @@ class JobModel(Answer):
 class SubmitModel(pydantic.BaseModel):
     """The order to create a job."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+    model_config = pydantic.ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        hide_input_in_errors=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "endpoint": "/text-to-video/kling-3.0",
+                    "body": {"prompt": "a cat on a windowsill"},
+                    "tags": {"shot": "7"},
+                }
+            ]
+        },
+    )
 
     endpoint: str
     """The path at Kling: `/text-to-video/kling-3.0`, `/v1/videos/image2video`, …."""

@@ -4,6 +4,7 @@ aiohttp's own answer to it repeats the bytes that came and names the versions of
 traceback, so that anybody who can connect could fill the log.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -11,7 +12,7 @@ from aiohttp import web
 
 log = structlog.get_logger(__name__)
 
-_BODY = b'{"error": "bad request"}'
+_PROBLEM = {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": "this is no request in HTTP"}
 
 
 class QuietConnection(web.RequestHandler):
@@ -30,8 +31,9 @@ class QuietConnection(web.RequestHandler):
         self.log_exception(status=status, exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has been begun, and another one would spoil it")
-        response = web.Response(
-            status=status, body=_BODY, content_type="application/json", headers={"Server": "kling-daemon"}
+        problem = _PROBLEM if status == HTTPStatus.BAD_REQUEST else _PROBLEM | {"title": "Error", "status": status}
+        response = web.json_response(
+            problem, status=status, content_type="application/problem+json", headers={"Server": "kling-daemon"}
         )
         response.force_close()
         return response

@@ -21,7 +21,7 @@ _PATHS = (
     "/v1/images/generations",
 )
 _HANDS = 8
-_BAD_REQUEST = 400
+_UNPROCESSABLE = 422
 _TAKEN = "is already that of job"
 
 
@@ -88,7 +88,7 @@ class Placing:
         except (OSError, DaemonUnreachableError):
             return False
         except DaemonError as error:
-            if error.status != _BAD_REQUEST:
+            if error.status != _UNPROCESSABLE:
                 return False
             if _TAKEN in error.detail:
                 return True

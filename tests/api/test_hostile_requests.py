@@ -120,12 +120,17 @@ async def test_a_misspelt_filter_is_answered_with_the_nearest_one(api):
         b'{"endpoint": "/x", "body": {}, "tags": ["a"]}',
         b'{"endpoint": "/x", "body": {}, "external_id": 12345678901234567890}',
         b'{"endpoint": "/x", "body": {}, "extra": true}',
-        b'{"endpoint": "x", "body": {}}',
     ],
 )
 async def test_a_wrong_body_makes_no_job_and_is_answered_with_a_problem(api, body):
     answer, raw = await ask(api, "POST", "/api/v1/jobs", data=body, headers=JSON)
     assert_problem(answer, raw, 400)
+    assert await api.store.read.job_counts() == {}
+
+
+async def test_an_order_that_cannot_be_sent_makes_no_job(api):
+    answer, raw = await ask(api, "POST", "/api/v1/jobs", data=b'{"endpoint": "x", "body": {}}', headers=JSON)
+    assert_problem(answer, raw, 422)
     assert await api.store.read.job_counts() == {}
 
 
@@ -240,4 +245,4 @@ json_values = st.recursive(
 async def test_no_body_whatever_makes_the_daemon_err(tmp_path_factory, body):
     async with local_api(tmp_path_factory.mktemp("state")) as api:
         answer, _ = await ask(api, "POST", "/api/v1/jobs", data=body, headers=JSON)
-        assert answer.status in {201, 400}
+        assert answer.status in {201, 400, 422}

@@ -49,7 +49,7 @@ async def test_what_cannot_be_submitted_is_refused_with_the_submitters_words(tmp
     async with daemon_and_api(tmp_path) as (daemon, _):
         with pytest.raises(DaemonError, match="no create path") as refused:
             await daemon.submit("videos", {})
-        assert refused.value.status == 400
+        assert refused.value.status == 422
         assert (await daemon.jobs()).items == []
 
 

@@ -88,7 +88,7 @@ async def test_the_real_intake_refuses_in_a_check_what_it_refuses_in_earnest(tmp
             {"endpoint": NEW, "body": {"options": 7}},
             {"endpoint": NEW, "body": {"prompt": "x"}},
         ]
-        async with running.api.post("/api/v1/jobs/check", json={"orders": orders}) as answer:
+        async with running.api.post("/api/v1/orders/check", json={"orders": orders}) as answer:
             refusals = [item["refusal"] for item in (await answer.json())["items"]]
         assert ["at once" in (refusals[0] or ""), "must be an object" in (refusals[1] or "")] == [True, True]
         assert refusals[2] is None

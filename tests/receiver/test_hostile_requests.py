@@ -83,6 +83,7 @@ async def test_a_body_that_is_streamed_past_the_limit_is_answered_413(tmp_path, 
 
 NOT_FOUND = (404, b'{"error": "not found"}')
 NOT_ALLOWED = (405, b'{"error": "method not allowed"}')
+NO_HTTP = b'{"type": "about:blank", "title": "Bad Request", "status": 400, "detail": "this is no request in HTTP"}'
 NO_JSON = (415, b'{"error": "unsupported media type"}')
 JSON = {"Content-Type": "application/json"}
 
@@ -101,7 +102,7 @@ JSON = {"Content-Type": "application/json"}
         ("PROPFIND", PATH, NOT_ALLOWED),
         ("POST", "/healthz", NOT_ALLOWED),
         ("GET", "/healthz", (200, b'{"received": true}')),
-        ("BREW", PATH, (400, b'{"error": "bad request"}')),
+        ("BREW", PATH, (400, NO_HTTP)),
     ],
 )
 async def test_other_paths_and_methods_get_one_generic_line(tmp_path, caplog, method, path, answer):
