@@ -1,12 +1,9 @@
 """`kling-daemon simulate`: run a Kling of your own, for a try or for your CI."""
 
-import asyncio
-import json
 import os
 import secrets
-import signal
-import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kling_daemon.cli.exit_codes import ConfigurationExit
+from kling_daemon.cli.serving import Announcement, read_address, serve
 from kling_daemon.cli.simulate_options import setting_options
+from kling_daemon.cli.simulate_traffic import Traffic, traffic_options
 
 if TYPE_CHECKING:
-    from kling_daemon.simulator import Phase, Scenario, Simulator, SimulatorSettings
+    from kling_daemon.simulator import Phase, Scenario, SimulatorSettings
+    from kling_daemon.simulator.traffic.recorder import Recorder
 
 API_KEY_VARIABLE = "KLING_API_KEY"
 ACCESS_KEY_VARIABLE = "KLING_ACCESS_KEY"
@@ -65,6 +65,7 @@ SEEDS = 2**31
     help="Holds one secret a line, so that none is seen in `ps`.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with `url` and `seed` once it listens.")
+@traffic_options
 @setting_options
 def simulate(
     *,
@@ -78,6 +79,11 @@ def simulate(
     secret_texts: tuple[str, ...],
     secret_file: Path | None,
     as_json: bool,
+    record: Path | None,
+    upstream: str | None,
+    callback_listen: str | None,
+    callback_to: str | None,
+    keep_prompts: bool,
     **options: Any,
 ) -> None:
     """Run a simulated Kling until SIGTERM or Ctrl-C.
@@ -85,11 +91,19 @@ def simulate(
     Durations are written 250ms, 5s, 2m; ranges of them 500ms-2s; shares as numbers from 0 to 1. What it did is shown at
     /simulator/stats and /simulator/tasks, and rates can be changed by POST to /simulator/settings.
     """
-    from kling_daemon.simulator import Simulator
-
-    address = _address(listen, "--listen")
-    control_address = None if control is None else _address(control, "--control")
+    traffic = Traffic(
+        record=record,
+        upstream=upstream,
+        callback_listen=callback_listen,
+        callback_to=callback_to,
+        keep_prompts=keep_prompts,
+    )
+    address = read_address(listen, "--listen")
+    control_address = None if control is None else read_address(control, "--control")
     lines = _text(secret_file).split() if secret_file else []
+    given = {name: value for name, value in options.items() if value is not None}
+    behaviour = {"--scenario": scenario_file, "--control": control, "--seed": seed}
+    traffic.check([*(name for name, value in behaviour.items() if value is not None), *map(_spelt, given)])
     keys = {
         "api_key": _key(api_key_file, API_KEY_VARIABLE),
         "access_key": _key(access_key_file, ACCESS_KEY_VARIABLE),
@@ -97,32 +111,43 @@ def simulate(
     }
     settings, phases = _settings(
         _scenario(scenario_file),
-        {name: value for name, value in options.items() if value is not None},
+        given,
         secret_texts=(*secret_texts, *lines),
         own={name: value for name, value in keys.items() if value} | ({} if seed is None else {"seed": seed}),
     )
 
-    def announce(url: str) -> None:
-        if as_json:
-            click.echo(json.dumps({"url": url, "seed": settings.seed}))
-            return
+    with traffic.recorder(upstream or "simulator") as recorder:
+        if upstream is not None and recorder is not None:
+            serving = traffic.passing_on(recorder, upstream, address, settings.secrets)
+        else:
+            serving = _serving(settings, phases, address, control_address, recorder)
+        serve(serving, as_json=as_json, places=listen + traffic.places + (f" and {control}" if control else ""))
+
+
+@asynccontextmanager
+async def _serving(
+    settings: "SimulatorSettings",
+    phases: "tuple[Phase, ...]",
+    address: tuple[str, int],
+    control: tuple[str, int] | None,
+    recorder: "Recorder | None",
+) -> AsyncIterator[Announcement]:
+    from kling_daemon.simulator import Simulator
+
+    async with Simulator(settings, phases=phases, recorder=recorder).serve(*address, control=control) as url:
         key = "API key `simulator`" if settings.api_key == "simulator" else "your API key"
         signed = "signed" if settings.secrets else "unsigned"
-        click.echo(f"A simulated Kling listens at {url} ({key}, {signed} callbacks, seed {settings.seed}).")
-        click.echo(f"Numbers: {url}/simulator/stats   Jobs: {url}/simulator/tasks   Stop: Ctrl-C")
+        yield Announcement(
+            values={"url": url, "seed": settings.seed},
+            lines=[
+                f"A simulated Kling listens at {url} ({key}, {signed} callbacks, seed {settings.seed}).",
+                f"Numbers: {url}/simulator/stats   Jobs: {url}/simulator/tasks   Stop: Ctrl-C",
+            ],
+        )
 
-    try:
-        asyncio.run(_serve(Simulator(settings, phases=phases), address, control_address, announce))
-    except OSError as error:
-        places = listen if control is None else f"{listen} and {control}"
-        raise click.ClickException(f"cannot listen at {places}: {error.strerror or error}") from None
 
-
-def _address(listen: str, option: str) -> tuple[str, int]:
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdecimal():
-        raise click.BadParameter(f"{listen!r} is not HOST:PORT", param_hint=option)
-    return host.strip("[]"), int(port)
+def _spelt(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _key(path: Path | None, variable: str) -> str:
@@ -163,16 +188,3 @@ def _settings(
     except (ChangeError, ValueError) as error:
         raise click.UsageError(str(error)) from None
     return settings, phases
-
-
-async def _serve(
-    simulator: "Simulator", address: tuple[str, int], control: tuple[str, int] | None, announce: Callable[[str], None]
-) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with simulator.serve(*address, control=control) as url:
-        announce(url)
-        sys.stdout.flush()
-        await stop.wait()

@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import aiohttp
 
@@ -16,12 +18,31 @@ from kling_daemon.simulator.pending import Pending
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.statistics import Posted, Statistics
 from kling_daemon.simulator.timeline import Timeline
-from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, sign
+from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, Secret, sign
 
 ROUNDS = 32
 """How many callbacks travel at once. A job always uses the same round, which keeps its callbacks in order."""
 
 _HTTP_OK = range(200, 300)
+
+
+class CallbackRecorder(Protocol):
+    """What notes every callback that was sent."""
+
+    def called_back(
+        self,
+        began: float,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        secrets: Sequence[Secret],
+        status: int | None,
+        answer: bytes = b"",
+    ) -> None:
+        """Note one, and the answer to it; a status of None for none."""
+        ...
 
 
 class Courier:
@@ -38,6 +59,7 @@ class Courier:
     ) -> None:
         """Carry under these settings until they are replaced; a callback is pending until it was answered."""
         self.settings = settings
+        self.recorder: CallbackRecorder | None = None
         self._pending = pending
         self._clock = clock
         self._timeline = timeline
@@ -87,15 +109,23 @@ class Courier:
     async def _post(self, callback: Callback, session: aiohttp.ClientSession) -> str:
         self._count(callback)
         timeout = aiohttp.ClientTimeout(total=self.settings.callback_timeout.total_seconds())
+        began, status, answered = self._clock.monotonic(), None, b""
+        # Of a callback URL that is none: a creator may have given anything.
+        url, body = callback.url, callback.body
+        headers: dict[str, str] = {}
         try:
-            # Inside the try: a creator may have given anything as callback URL.
             url, body, headers = self._written(callback)
             headers["Content-Type"] = "application/json"
             async with session.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False) as answer:
-                await answer.read()
-                return str(answer.status)
+                answered, status = await answer.read(), answer.status
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            return "unreachable"
+            status = None
+        if self.recorder is not None:
+            secrets = self.settings.secrets_of(callback.job.account)
+            self.recorder.called_back(
+                began, "POST", url, headers, body, secrets=secrets, status=status, answer=answered
+            )
+        return "unreachable" if status is None else str(status)
 
     def _written(self, callback: Callback) -> tuple[str, bytes, dict[str, str]]:
         """Return URL, body and headers. Signed now, not when it was planned: a delay must not make it stale."""

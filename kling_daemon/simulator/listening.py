@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from email.utils import format_datetime
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.gate import Gate
@@ -21,8 +21,13 @@ _GRACE = 0.01
 """Seconds for open requests at the end, since some hang on purpose. Not 0, which aiohttp takes for "without limit"."""
 
 
-def kling_application(engine: Engine, routes: Sequence[web.RouteDef]) -> web.Application:
-    """Return the application that answers as Kling; its `Date` is that of Kling's clock, which may be off."""
+def kling_application(
+    engine: Engine, routes: Sequence[web.RouteDef], outer: Sequence[Middleware] = ()
+) -> web.Application:
+    """Return the application that answers as Kling; its `Date` is that of Kling's clock, which may be off.
+
+    outer: what sees requests first and answers last.
+    """
 
     @web.middleware
     async def off_route(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -36,7 +41,7 @@ def kling_application(engine: Engine, routes: Sequence[web.RouteDef]) -> web.App
         # The clock by which tokens are judged, so that a client can set its own by it.
         answer.headers["Date"] = format_datetime(engine.clock.now(), usegmt=True)
 
-    application = web.Application(middlewares=[off_route], client_max_size=MAX_BODY)
+    application = web.Application(middlewares=[*outer, off_route], client_max_size=MAX_BODY)
     application.add_routes(routes)
     application.on_response_prepare.append(date)
     return application

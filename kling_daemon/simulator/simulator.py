@@ -17,6 +17,8 @@ from kling_daemon.simulator.kling_api import KlingApi
 from kling_daemon.simulator.listening import control_application, kling_application, listening
 from kling_daemon.simulator.phases import Phase
 from kling_daemon.simulator.settings import SimulatorSettings
+from kling_daemon.simulator.traffic.recorder import Recorder
+from kling_daemon.simulator.traffic.recording import recorded
 
 
 class Simulator:
@@ -28,12 +30,15 @@ class Simulator:
         clock: Clock | None = None,
         *,
         phases: Sequence[Phase] = (),
+        recorder: Recorder | None = None,
     ) -> None:
         """Behave as the settings say, by the given clock; in each phase, which counts from now, as that says.
 
-        ValueError if a phase contradicts the settings.
+        recorder: notes what it is asked, and its callbacks. ValueError if a phase contradicts the settings.
         """
         self._engine = Engine(settings or SimulatorSettings(), clock or SystemClock(), phases)
+        self._engine.courier.recorder = recorder
+        self._outer = () if recorder is None else (recorded(self._engine, recorder),)
 
     @property
     def settings(self) -> SimulatorSettings:
@@ -80,7 +85,7 @@ class Simulator:
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
             listening(control_application(own), *control) if control else nullcontext(),
-            listening(kling_application(self._engine, kling), host, port) as (url, gate),
+            listening(kling_application(self._engine, kling, self._outer), host, port) as (url, gate),
             asyncio.TaskGroup() as group,
         ):
             tasks = [

@@ -1,0 +1,50 @@
+"""Serving something from the command line until SIGTERM or Ctrl-C."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What is printed once it listens."""
+
+    values: Mapping[str, Any]
+    """For programs, as one JSON line."""
+    lines: Sequence[str]
+    """For people."""
+
+
+def serve(serving: AbstractAsyncContextManager[Announcement], *, as_json: bool, places: str) -> None:
+    """Serve until a signal ends it; a click error when it cannot listen at these places."""
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        async with serving as announcement:
+            for line in [json.dumps(announcement.values)] if as_json else announcement.lines:
+                click.echo(line)
+            sys.stdout.flush()
+            await stop.wait()
+
+    try:
+        asyncio.run(run())
+    except OSError as error:
+        raise click.ClickException(f"cannot listen at {places}: {error.strerror or error}") from None
+
+
+def read_address(text: str, option: str) -> tuple[str, int]:
+    """Return the host and port that an option names; a usage error when it names none."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise click.BadParameter(f"{text!r} is not HOST:PORT", param_hint=option)
+    return host.strip("[]"), int(port)
