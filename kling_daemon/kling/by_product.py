@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Protocol
 
 import structlog
@@ -11,15 +12,18 @@ from kling_daemon.jobs import Generation
 from kling_daemon.kling.answers import Answers, merge
 from kling_daemon.kling.endpoints import LEGACY_PATHS, endpoint_of
 from kling_daemon.kling.errors import KlingError
+from kling_daemon.kling.lists import ListPage
 from kling_daemon.reports import Report
 
 log = structlog.get_logger(__name__)
 
-PAGE_SIZE = 500
-"""The most tasks of a legacy list page."""
 LIST_FROM = 5
-"""From so many tasks of one product on, its newest page is asked first: it has most of them in one request."""
+"""From so many tasks of one product on, its list is asked first: a page may have most of them in one request."""
+MAX_PAGES = 20
+"""How many pages of a list are read at most: 10,000 tasks."""
 
+_FRUITLESS = 3
+"""After so many pages in a row with none of the tasks the rest is asked for one by one."""
 _AT_A_TIME = 20
 
 
@@ -30,8 +34,8 @@ class ProductQueries(Protocol):
         """Return what Kling says about one task; None when it does not know the id."""
         ...
 
-    async def newest(self, path: str, wanted: frozenset[str]) -> tuple[Report, ...]:
-        """Return what the newest page of the product's list says about the wanted tasks."""
+    def pages(self, path: str, *, most: int) -> AsyncGenerator[ListPage, None]:
+        """Yield the pages of the product's list, at most so many."""
         ...
 
 
@@ -53,9 +57,15 @@ async def query_by_product(client: ProductQueries, task_ids: Sequence[str], endp
             closed.add(task_id)
     if closed:
         log.warning("tasks of kling's new api cannot be asked for without an api key", tasks=len(closed))
-    everywhere = {path: by_path.get(path, set()) | homeless for path in LEGACY_PATHS} if homeless else {}
-    listed = {path: ids for path, ids in by_path.items() if len(ids) >= LIST_FROM} | everywhere
-    parts = [await _list(client, path, frozenset(ids)) for path, ids in listed.items()]
+    paths = LEGACY_PATHS if homeless else ()
+    listed = [path for path in dict.fromkeys((*by_path, *paths)) if homeless or len(by_path[path]) >= LIST_FROM]
+    parts: list[Answers] = []
+    for path in listed:
+        own = frozenset(by_path[path])
+        if any(part.errors for part in parts):  # Kling cannot be asked
+            parts.append(Answers(unanswered_ids=own))
+        else:
+            parts.append(await _list(client, path, own, frozenset(homeless)))
     found = {report.task_id for part in parts for report in part.reports}
     failed = frozenset().union(*(part.unanswered_ids for part in parts)) - found
     nowhere = Answers(unanswered_ids=frozenset(closed | homeless) - found)
@@ -65,15 +75,34 @@ async def query_by_product(client: ProductQueries, task_ids: Sequence[str], endp
     return merge([answers, nowhere, await _ask_singly(client, singles)])
 
 
-async def _list(client: ProductQueries, path: str, wanted: frozenset[str]) -> Answers:
-    """Return what a list page says; nothing follows from not being on it. Without an answer, all are unanswered."""
+async def _list(client: ProductQueries, path: str, own: frozenset[str], homeless: frozenset[str]) -> Answers:
+    """Return what the list of a path says; nothing follows from not being on it.
+
+    own: the tasks that were made there; as many pages are read as are fewer requests than to ask for each. homeless:
+    those that may have been made there; for them alone the first page is all. Without an answer, what was not found
+    until then is unanswered.
+    """
+    missing, reports = set(own | homeless), list[Report]()
+    read, fruitless = 0, 0
     try:
-        return Answers(reports=await client.newest(path, wanted), requests=1)
+        async with aclosing(client.pages(path, most=MAX_PAGES)) as pages:
+            async for page in pages:
+                found = [report for report in page.reports if report.task_id in missing]
+                missing.difference_update(report.task_id for report in found if report.task_id is not None)
+                reports += found
+                read += 1
+                fruitless = 0 if found else fruitless + 1
+                left = len(missing & own)
+                if left < LIST_FROM or fruitless == _FRUITLESS or read >= len(own) // LIST_FROM:
+                    break
     except KlingError as error:
         if error.kind.is_retryable_read or error.kind.refuses_us:
-            return Answers(unanswered_ids=wanted, errors=(error,), requests=1)
+            return Answers(
+                reports=tuple(reports), unanswered_ids=frozenset(missing), errors=(error,), requests=read + 1
+            )
         log.warning("kling refuses to list a product", path=path, error=str(error))
-        return Answers(requests=1)
+        read += 1
+    return Answers(reports=tuple(reports), requests=read)
 
 
 async def _ask_singly(client: ProductQueries, singles: Sequence[tuple[str, str]]) -> Answers:

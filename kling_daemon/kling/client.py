@@ -1,7 +1,6 @@
 """Speaks to Kling for the daemon: creates tasks, asks after them, looks them up by our own id."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import aclosing
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -124,11 +123,6 @@ class KlingClient:
     ) -> AsyncGenerator[ListPage, None]:
         """Read a list page by page, as `Lists.pages` says; the new API's are `/tasks` and `/solutions`."""
         return self._lists.pages(path, since=since, states=states, products=products, size=size, most=most)
-
-    async def newest(self, path: str, wanted: frozenset[str]) -> tuple[Report, ...]:
-        """Return what the newest page (500 tasks) of a legacy product's list says about the wanted tasks."""
-        async with aclosing(self.pages(path, most=1)) as pages:
-            return tuple([report async for page in pages for report in page.reports if report.task_id in wanted])
 
     async def look_up(self, path: str, external_id: str, *, made: datetime) -> Report | None:
         """Find the task that an ambiguous create may have made, by our own id.

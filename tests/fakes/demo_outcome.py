@@ -104,7 +104,7 @@ def good_stats(**changes):
         "jobs": {"succeeded": 2, "failed": 1}, "events": {},
         "deliveries": {"archive": {"done": 2}, "journal": {"done": 6}},
         "callbacks": {}, "missed_callbacks": [], "punctuality": [], "notices": [],
-        "kling_requests": {"create": 5, "query": 2}, "hints": 0,
+        "kling_requests": {"create": 5, "query": 2}, "hints": 0, "reconciliation": None,
     }  # fmt: skip
     return StatsModel.model_validate({**numbers, **changes})
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 from fakes.scripted_kling import ScriptedKling, envelope
-from recorded.kling_bodies import parsed
 
 from kling_daemon.kling.answers import Answers
-from kling_daemon.kling.by_product import LIST_FROM, PAGE_SIZE
+from kling_daemon.kling.by_product import LIST_FROM
 from kling_daemon.kling.client import KlingClient
 from kling_daemon.kling.errors import ErrorKind, KlingError
+from kling_daemon.kling.lists import PAGE_SIZE
 from kling_daemon.kling.tokens import KeyPair, SignedTokens
 from kling_daemon.testing import ManualClock
 
@@ -41,7 +41,8 @@ class Legacy(ScriptedKling):
         if "pageNum" in request.query and self.no_lists:
             return web.json_response(envelope(None, 1203, "no such resource"), status=404)
         if "pageNum" in request.query:
-            return web.json_response(envelope(self.pages.get(request.path, [])))
+            end = int(request.query["pageNum"]) * PAGE_SIZE
+            return web.json_response(envelope(self.pages.get(request.path, [])[end - PAGE_SIZE : end]))
         if request.path in self.tasks:
             return web.json_response(envelope(self.tasks[request.path]))
         return web.json_response(envelope(None, 1201, "Task not found by id/external id: x"), status=400)
@@ -68,8 +69,12 @@ async def speaking():
         yield kling, client
 
 
-def page(path):
-    return f"{path}?pageNum=1&pageSize={PAGE_SIZE}"
+def page(path, number=1):
+    return f"{path}?pageNum={number}&pageSize={PAGE_SIZE}"
+
+
+def others(count):
+    return [f"other{number}" for number in range(count)]
 
 
 async def test_a_few_tasks_are_asked_for_at_their_own_paths():
@@ -130,14 +135,62 @@ async def test_an_outage_leaves_all_unanswered_and_costs_few_requests(count):
     assert len(kling.asked) == 1
 
 
-async def test_the_list_of_the_fixtures_is_read():
-    listed = parsed("legacy_list_videos")
-    ids = [entry["task_id"] for entry in listed["data"]]
+async def test_many_that_stand_further_back_are_found_over_several_pages():
+    ids = [f"t{number}" for number in range(300)]
     async with speaking() as (kling, client):
-        kling.pages[TEXT] = listed["data"]
-        found = await client.newest(TEXT, frozenset(ids))
-    assert [report.task_id for report in found] == ids
-    assert [str(report.state) for report in found] == ["succeeded", "processing"]
+        kling.knows(TEXT, *others(PAGE_SIZE + 10), *ids[:-1], *others(PAGE_SIZE), on_page=True)
+        kling.knows(TEXT, ids[-1])
+        answers = await client.query(ids, dict.fromkeys(ids, TEXT))
+    assert {report.task_id for report in answers.reports} == set(ids)
+    # None is on the first page, all but one on the second; for that one alone no page is worth while.
+    assert [asked.path for asked in kling.asked] == [page(TEXT, 1), page(TEXT, 2), f"{TEXT}/{ids[-1]}"]
+    assert answers.requests == 3
+
+
+async def test_no_more_pages_are_read_than_singles_would_cost():
+    ids = [f"t{number}" for number in range(2 * LIST_FROM)]
+    async with speaking() as (kling, client):
+        kling.knows(TEXT, *others(9 * PAGE_SIZE), on_page=True)
+        kling.knows(TEXT, *ids)
+        answers = await client.query(ids, dict.fromkeys(ids, TEXT))
+    assert len(answers.reports) == len(ids)
+    assert len(kling.asked) == 2 + len(ids)
+
+
+async def test_pages_without_any_of_the_tasks_are_not_turned_for_ever():
+    ids = [f"t{number}" for number in range(100)]
+    async with speaking() as (kling, client):
+        kling.knows(TEXT, *others(9 * PAGE_SIZE), on_page=True)
+        kling.knows(TEXT, *ids)
+        answers = await client.query(ids, dict.fromkeys(ids, TEXT))
+    assert len(answers.reports) == len(ids)
+    assert [path for path in kling.paths if "pageNum" in path] == [page(TEXT, number) for number in (1, 2, 3)]
+
+
+async def test_an_outage_between_two_pages_loses_nothing_of_the_first():
+    ids = [f"t{number}" for number in range(100)]
+    async with speaking() as (kling, client):
+        kling.knows(TEXT, *ids[:40], *others(PAGE_SIZE), on_page=True)
+
+        async def break_down(request):
+            answer = await kling.serve_tasks(request)
+            kling.broken = BROKEN
+            return answer
+
+        kling.answer = break_down
+        answers = await client.query(ids, dict.fromkeys(ids, TEXT))
+    assert {report.task_id for report in answers.reports} == set(ids[:40])
+    assert answers.unanswered_ids == set(ids[40:])
+    assert {error.kind for error in answers.errors} == {ErrorKind.SERVER}
+    assert len(kling.asked) == 2
+
+
+async def test_an_outage_is_found_out_once_for_all_products():
+    async with speaking() as (kling, client):
+        kling.broken = BROKEN
+        answers = await client.query(["hinted", "a"], {"a": TEXT})
+    assert answers.unanswered_ids == {"hinted", "a"}
+    assert len(kling.asked) == 1
 
 
 async def test_a_create_or_look_up_of_the_new_api_is_refused_before_anything_is_sent():
