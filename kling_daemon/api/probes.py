@@ -25,9 +25,14 @@ class ProbeRoutes(Routes):
         """Show what is counted and measured, in Prometheus' text format."""
         return await self._metrics(request)
 
-    @get("/readyz", open=True, lenient=True)
+    @get(
+        "/readyz",
+        open=True,
+        lenient=True,
+        problems={HTTPStatus.SERVICE_UNAVAILABLE: "it does not, for the reasons that are given"},
+    )
     async def show_readiness(self) -> HealthModel:
-        """Tell whether the daemon does its work; 503 with the reasons when it does not."""
+        """Tell whether the daemon does its work."""
         obstacles = self._services.obstacles()
         if obstacles:
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(obstacles), headers={"Retry-After": "5"})
