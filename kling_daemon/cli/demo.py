@@ -68,7 +68,10 @@ def _report(outcome: "Outcome", scenario: "Scenario", results: Path, *, as_json:
     from kling_daemon.cli.demo_summary import FILE_HEADINGS, facts, file_lines, summary
 
     if as_json:
-        print_json({"seed": scenario.seed, "directory": str(results), **summary(outcome)})
+        from kling_daemon.cli.local_answers import DemoModel
+
+        answer = {"seed": scenario.seed, "directory": str(results), **summary(outcome)}
+        print_json(DemoModel.model_validate(answer).as_json())
     else:
         click.echo()
         print_table(FILE_HEADINGS, file_lines(outcome, results))

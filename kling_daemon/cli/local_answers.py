@@ -4,7 +4,7 @@ from typing import Any
 
 import pydantic
 
-from kling_daemon.client.models import Answer
+from kling_daemon.client.models import Answer, HandlerModel, Page, PluginModel
 
 
 class ProblemOfConfigModel(Answer):
@@ -62,3 +62,89 @@ class InitializedModel(Answer):
     steps: list[str]
     """What is left to do, each a sentence."""
     problems: list[ProblemOfConfigModel]
+
+
+class PluginListModel(Page[PluginModel]):
+    """What `plugins list` shows."""
+
+    handlers: list[HandlerModel] | None
+    """None when no daemon answers."""
+
+
+class SimulatorModel(Answer):
+    """What `simulate` says once it listens."""
+
+    url: str
+    seed: int
+
+
+class DemoJobsModel(Answer):
+    """The jobs of a demo."""
+
+    total: int
+    states: dict[str, int]
+    reasons: dict[str, int]
+
+
+class DemoCallbacksModel(Answer):
+    """The callbacks of a demo, as the daemon received them and as the simulator sent them."""
+
+    received: int
+    verdicts: dict[str, int]
+    refused: int
+    due: int
+    lost: int
+    doubled: int
+    reordered: int
+    forged: int
+
+
+class DemoPollsModel(Answer):
+    """What polls made good in a demo."""
+
+    total: int
+    lost_ends: int
+    """Jobs whose end no callback told."""
+    lost_ends_found: int
+
+
+class DemoEventsModel(Answer):
+    """The events of a demo."""
+
+    total: int
+    types: dict[str, int]
+
+
+class DemoDeliveriesModel(Answer):
+    """The deliveries to one handler of a demo."""
+
+    total: int
+    done: int
+
+
+class DemoFileModel(Answer):
+    """A file that a demo saved."""
+
+    job: str
+    path: str
+    size: int
+    sha256: str
+    same_at_kling: bool
+
+
+class DemoModel(Answer):
+    """What a demo came to."""
+
+    seed: int
+    directory: str
+    succeeded: bool
+    findings: list[str]
+    """What is not as promised, a sentence each."""
+    seconds: float
+    jobs: DemoJobsModel
+    callbacks: DemoCallbacksModel
+    polls: DemoPollsModel
+    kling_requests: dict[str, int]
+    events: DemoEventsModel
+    deliveries: dict[str, DemoDeliveriesModel]
+    files: list[DemoFileModel]

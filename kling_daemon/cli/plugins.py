@@ -36,7 +36,10 @@ def list_plugins(where: Where, *, as_json: bool) -> None:
     handlers, silence = _handlers(where)
     if as_json:
         shown = None if handlers is None else [handler.as_json() for handler in handlers]
-        print_json({"items": found, "next": None, "handlers": shown})
+        from kling_daemon.cli.local_answers import PluginListModel
+
+        answer = PluginListModel.model_validate({"items": found, "next": None, "handlers": shown})
+        print_json(answer.as_json())
         return
     if found:
         print_table(HEADINGS, [_line(plugin) for plugin in found])

@@ -132,13 +132,14 @@ async def _serving(
     control: tuple[str, int] | None,
     recorder: "Recorder | None",
 ) -> AsyncIterator[Announcement]:
+    from kling_daemon.cli.local_answers import SimulatorModel
     from kling_daemon.simulator import Simulator
 
     async with Simulator(settings, phases=phases, recorder=recorder).serve(*address, control=control) as url:
         key = "API key `simulator`" if settings.api_key == "simulator" else "your API key"
         signed = "signed" if settings.secrets else "unsigned"
         yield Announcement(
-            values={"url": url, "seed": settings.seed},
+            values=SimulatorModel(url=url, seed=settings.seed).as_json(),
             lines=[
                 f"A simulated Kling listens at {url} ({key}, {signed} callbacks, seed {settings.seed}).",
                 f"Numbers: {url}/simulator/stats   Jobs: {url}/simulator/tasks   Stop: Ctrl-C",

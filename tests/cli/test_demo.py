@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes.json_schemas import violations
+
+from kling_daemon.cli.local_answers import DemoModel
 
 COMMAND = (sys.executable, "-m", "kling_daemon", "demo", "--jobs=12")
 
@@ -42,6 +45,7 @@ def test_it_succeeds_and_leaves_the_results_and_nothing_else(environ, tmp_path):
     done = subprocess.run([*COMMAND, *words], env=environ, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
+    assert violations(DemoModel, told) == []
     assert told["succeeded"]
     assert told["jobs"] == {
         "total": 12,

@@ -9,9 +9,11 @@ import click
 import pytest
 from fakes.daemon_process import ENVIRONMENT, PROGRAM
 from fakes.dispatching import until
+from fakes.json_schemas import violations
 
 from kling_daemon.cli.events import TYPES
 from kling_daemon.cli.moments import MomentType
+from kling_daemon.client.models import EventModel
 from kling_daemon.events import EventType
 from kling_daemon.jobs import JobState
 
@@ -112,6 +114,7 @@ async def test_a_tail_begins_with_the_last_events_or_at_a_moment(api, tail):
     assert [(event["job_id"], event["type"]) for event in told] == [
         (second.id, "job.status_changed"), (second.id, "job.completed")
     ]  # fmt: skip
+    assert [violations(EventModel, event) for event in told] == [[], []]
     later = await ended(api)
     assert [json.loads(line)["job_id"] for line in await lines(last, 3)] == [later.id] * 3
     of_job = await tail("--json", "--since", "1h", "--job", first.id)
