@@ -1,6 +1,5 @@
 """Serving something from the command line until SIGTERM or Ctrl-C."""
 
-import asyncio
 import json
 import signal
 import sys
@@ -24,6 +23,7 @@ class Announcement:
 
 def serve(serving: AbstractAsyncContextManager[Announcement], *, as_json: bool, places: str) -> None:
     """Serve until a signal ends it; a click error when it cannot listen at these places."""
+    import asyncio
 
     async def run() -> None:
         stop = asyncio.Event()

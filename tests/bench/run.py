@@ -12,6 +12,7 @@ import acceptance
 import million
 import polling
 import reaction
+import starting
 from cores import halves
 from load import BrokenError
 from rich.console import Console
@@ -40,13 +41,22 @@ def main() -> int:
             requests = polling.measure()
             status.update("many open jobs")
             crowd = million.measure()
+            status.update("starting")
+            starts = starting.measure(rounds)
     except BrokenError as error:
         console.print(f"broken: {error}", style="red", markup=False)
         return 1
     table = Table(title=f"medians of {rounds} rounds; servers on cores {_list(servers)}, load on {_list(generator)}")
     for heading in ("measured", "ratio", "wanted", "figures"):
         table.add_column(heading, justify="right" if heading == "ratio" else "left")
-    for row in (*acceptance.rows(accepted), *reaction.rows(reacted), *polling.rows(requests), *million.rows(crowd)):
+    measured = (
+        *acceptance.rows(accepted),
+        *reaction.rows(reacted),
+        *polling.rows(requests),
+        *million.rows(crowd),
+        *starting.rows(starts),
+    )
+    for row in measured:
         table.add_row(*row)
     console.print(table)
     return 0

@@ -11,7 +11,7 @@ from kling_daemon.cli.main import VERBS
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.jobs import JobState
 
-HEAVY = ("aiohttp", "pydantic", "rich", "structlog", "aiosqlite", "pluggy", "prometheus_client")
+HEAVY = ("asyncio", "aiohttp", "pydantic", "rich", "structlog", "aiosqlite", "pluggy", "prometheus_client")
 
 
 def test_help_imports_nothing_but_click():
