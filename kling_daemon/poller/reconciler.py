@@ -10,6 +10,7 @@ import structlog
 
 from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
+from kling_daemon.events import NoticeKind
 from kling_daemon.kling.client import KlingClient
 from kling_daemon.kling.errors import KlingError
 from kling_daemon.kling.lists import ListPage
@@ -122,9 +123,15 @@ class Reconciler:
             now=self._clock.now(),
             oldest_open=oldest_open,
             endpoints=await due.open_endpoints(_ENOUGH_JOBS) if oldest_open is not None else (),
-            account=await due.account() if self._adopt_all else None,
+            account=await due.account() if await self._adopts() else None,
             opens_new_generation=self._client.opens_new_generation,
         )
+
+    async def _adopts(self) -> bool:
+        """Tell whether tasks may be adopted: not while the key may be another account's, whose they would be."""
+        if not self._adopt_all:
+            return False
+        return all(notice.kind is not NoticeKind.KLING_ACCOUNT for notice in await self._store.read.open_notices())
 
     async def _read(self, path: str, purpose: Purpose, tally: Tally) -> None:
         """Read one list, unless it is time to stop, and record what is new. Raises KlingError for an outage."""

@@ -118,14 +118,15 @@ def _paths(endpoints: Collection[str | None], *, everything: bool, opens_new_gen
     made_at = {path for path in endpoints if path is not None}
     anywhere = everything or None in endpoints
     paths = []
+    if everything or not opens_new_generation:
+        # First: only their own lists tell by which path legacy tasks were made.
+        known = set(LEGACY_PATHS) if anywhere else set()
+        paths += sorted(known | {path for path in made_at if path.startswith(LEGACY_PREFIX)})
     if opens_new_generation:
         if anywhere or not all(endpoint_of(path).is_solution for path in made_at):
             paths.append(TASKS)
         if anywhere or any(endpoint_of(path).is_solution for path in made_at):
             paths.append(SOLUTIONS)
-    if everything or not opens_new_generation:
-        known = set(LEGACY_PATHS) if anywhere else set()
-        paths += sorted(known | {path for path in made_at if path.startswith(LEGACY_PREFIX)})
     return tuple(paths)
 
 

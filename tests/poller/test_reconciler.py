@@ -12,6 +12,7 @@ from fakes.kling_caller import LEGACY_IMAGE, LEGACY_VIDEO, NEW_VIDEO, KlingCalle
 from fakes.scripted_kling import ScriptedKling, envelope, task
 
 from kling_daemon.clock import to_millis
+from kling_daemon.events import NoticeKind
 from kling_daemon.jobs import JobState
 from kling_daemon.poller.reconciler import EVERY, MAX_PAGES
 from kling_daemon.poller.reconciliation import NAMELESS_AFTER
@@ -137,6 +138,26 @@ async def test_tasks_of_other_programs_are_adopted_if_so_configured(tmp_path, cl
                 assert (job.origin, job.state, job.callback_missed) == ("adopted", "succeeded", False)
                 # Nobody has said that Kling would call us about it.
                 assert (await here.store.read.punctuality(clock.now() + HOUR)) == []
+
+
+async def test_a_legacy_task_is_adopted_with_the_path_that_made_it(tmp_path, clock, simulator):
+    async with simulator.serve() as url, KlingCaller.at(url) as other, asking(tmp_path, url, clock=clock) as here:
+        made = await other.create(LEGACY_VIDEO, external_task_id="x-1")
+        await here.reconciler(adopt_all=True).step()
+        job = await here.job(made["task_id"])
+        assert (job.endpoint, job.generation) == (LEGACY_VIDEO, "legacy")
+
+
+async def test_while_the_account_is_in_doubt_nothing_is_adopted(tmp_path, clock, simulator):
+    async with simulator.serve() as url, KlingCaller.at(url) as other, asking(tmp_path, url, clock=clock) as here:
+        await here.board.put_up(NoticeKind.KLING_ACCOUNT, "some job", "is the key another account's?")
+        made = await other.create(NEW_VIDEO, options={"external_task_id": "x-1"})
+        await here.reconciler(adopt_all=True).step()
+        assert await here.store.read.jobs(limit=9) == []
+        await here.board.take_down(NoticeKind.KLING_ACCOUNT, "some job")
+        clock.advance(HOUR)
+        await here.reconciler(adopt_all=True).step()
+        assert (await here.job(made["id"])).origin == "adopted"
 
 
 async def test_an_open_task_that_was_adopted_is_polled_from_then_on(tmp_path, clock, simulator):
