@@ -61,7 +61,7 @@ async def test_with_access_and_secret_key_alone_the_new_api_is_refused_before_an
     async with running_daemon(tmp_path, kling="http://127.0.0.1:9", account=account) as daemon:
         order = {"endpoint": "/text-to-video/kling-3.0", "body": {"prompt": "x"}}
         async with daemon.api.post("/api/v1/jobs", json=order) as answer:
-            assert answer.status == 400
+            assert answer.status == 422
             assert "takes an API key only" in await answer.text()
         async with daemon.api.get("/api/v1/jobs") as answer:
             assert (await answer.json())["items"] == []
@@ -72,7 +72,7 @@ async def test_without_a_key_callbacks_are_taken_and_submitting_is_refused_in_wo
         assert (await daemon.post(b'{"id": "t1", "status": "processing"}')).status == 202
         order = {"endpoint": "/text-to-video/kling-3.0", "body": {"prompt": "x"}}
         async with daemon.api.post("/api/v1/jobs", json=order) as answer:
-            assert answer.status == 400
+            assert answer.status == 422
             assert "KLING_API_KEY" in await answer.text()
 
 
