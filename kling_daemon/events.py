@@ -51,6 +51,10 @@ class NoticeKind(StrEnum):
     """Jobs have been open for too long. None is ended because of that."""
     RESULTS_EXPIRING = "results.expiring"
     """A handler has not got completed jobs whose results Kling is about to delete."""
+    KLING_STATUS = "kling.status"
+    """Kling says of a task that it stands as no version of Kling's API that is known here says."""
+    KLING_REFUSED = "kling.refused"
+    """Kling takes no jobs at a path: its model may be retired, or the account may not use it. They fail `rejected`."""
     KLING_BALANCE = "kling.balance"
     """The account is in arrears or its resource pack is empty; submissions are held."""
 

@@ -56,6 +56,8 @@ class Report:
     """The path that created the task, where we know it; Kling never says."""
     callback_missed: bool = False
     """A poll found this although a callback was due and nothing prompted us to ask."""
+    strange_word: str = ""
+    """The status word that we do not know, fit to be shown; empty for any other."""
 
     @property
     def stamp(self) -> datetime:

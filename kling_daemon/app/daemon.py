@@ -11,7 +11,7 @@ import structlog
 
 from kling_daemon import __version__
 from kling_daemon.api import ApiServices, EventStreams, EventTail, TokenRegistry, build_api, ensure_token
-from kling_daemon.app import expiry_watch, overdue_watch
+from kling_daemon.app import expiry_watch, overdue_watch, strange_words
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.expiry_watch import ExpiryWatch
@@ -20,6 +20,7 @@ from kling_daemon.app.overdue_watch import OverdueWatch
 from kling_daemon.app.punctuality import PunctualityWatch
 from kling_daemon.app.retention import Retention
 from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
+from kling_daemon.app.strange_words import StrangeWords
 from kling_daemon.app.watching import Watching
 from kling_daemon.backoff import Backoff
 from kling_daemon.bus import Bus
@@ -162,6 +163,7 @@ async def _daemon(
             "clock watch": ClockWatch(store, clock),
             "punctuality": punctuality,
             "overdue watch": Watching(overdue.look, every=overdue_watch.LOOK),
+            "strange words": Watching(StrangeWords(board, tracker).look, every=strange_words.LOOK),
             "expiry watch": Watching(ExpiryWatch(store, board, clock).look, every=expiry_watch.LOOK),
         }
         tail = EventTail(store.events, bus)

@@ -52,10 +52,7 @@ class ExpiryWatch:
 
     async def _left_open(self) -> set[str]:
         """Return the handlers that an earlier run has told of."""
-        if self._notices:
-            return set()
-        notices = await self._store.read.open_notices()
-        return {one.subject for one in notices if one.kind is NoticeKind.RESULTS_EXPIRING}
+        return set() if self._notices else await self._board.open_subjects(NoticeKind.RESULTS_EXPIRING)
 
 
 def _message(handler: str, lacking: Sequence[UndeliveredResults], now: datetime) -> str:

@@ -34,7 +34,7 @@ def read_task(
 
     data: a callback's body, an answer to a create or a query, or one entry of a list; flat or enveloped, `data` also as
     a list of one. endpoint: the path that created the task, where that is known. A status word that we do not know
-    gives a report whose state is None; `status_word` returns it for the log.
+    gives a report whose state is None and that bears the word.
 
     Raises UnreadableError when there is no object with a plausible id and a status word, and nothing else whatever the
     JSON.
@@ -59,15 +59,8 @@ def read_task(
         received_at=received_at,
         source=source,
         endpoint=endpoint,
+        strange_word="" if state is not None else _shown(word),
     )
-
-
-def status_word(data: Any) -> str:
-    """Return the status word of what `read_task` could read, fit for a log line; empty where it could not."""
-    try:
-        return read_message(_find_task(data)[2][:_MAX_WORD])
-    except UnreadableError:
-        return ""
 
 
 def task_id_of(data: Any) -> str | None:
@@ -88,6 +81,11 @@ def entries_of(answer: Mapping[str, Any]) -> list[Any]:
     if not isinstance(data, list):
         raise UnreadableError(Flaw.NOT_AN_OBJECT)
     return data
+
+
+def _shown(word: str) -> str:
+    """Return a word that may be anything as it can be shown; never empty."""
+    return read_message(word[:_MAX_WORD]) or "(unprintable)"
 
 
 def _find_task(data: Any) -> tuple[dict[str, Any], str, str]:

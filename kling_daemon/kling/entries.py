@@ -9,7 +9,7 @@ import structlog
 from kling_daemon.clock import Clock
 from kling_daemon.kling.answers import Answers
 from kling_daemon.kling.bodies import UnreadableError
-from kling_daemon.kling.dialects import entries_of, read_task, status_word, task_id_of
+from kling_daemon.kling.dialects import entries_of, read_task, task_id_of
 from kling_daemon.kling.errors import ErrorKind, KlingError
 from kling_daemon.reports import Report, Source
 
@@ -70,7 +70,7 @@ class EntryReader:
     def _read(self, data: Any, *, source: Source, endpoint: str | None) -> Report:
         report = read_task(data, source=source, received_at=self._clock.now(), endpoint=endpoint)
         if report.state is None:
-            log.warning("unknown status word of kling's", task_id=report.task_id, status=status_word(data))
+            log.warning("unknown status word of kling's", task_id=report.task_id, status=report.strange_word)
         return report
 
 

@@ -53,8 +53,7 @@ class AccountDoubt:
 
     async def _open(self) -> set[str]:
         if self._subjects is None:
-            notices = await self._store.read.open_notices()
-            self._subjects = {one.subject for one in notices if one.kind is NoticeKind.KLING_ACCOUNT}
+            self._subjects = await self._board.open_subjects(NoticeKind.KLING_ACCOUNT)
         return self._subjects
 
     async def _has_ended(self, job_id: str) -> bool:

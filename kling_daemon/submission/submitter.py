@@ -10,7 +10,7 @@ import structlog
 
 from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
-from kling_daemon.jobs import FailureReason, Job, JobState
+from kling_daemon.jobs import FailureReason, Generation, Job, JobState
 from kling_daemon.kling.client import KlingClient
 from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.kling.errors import ErrorKind, KlingError
@@ -151,6 +151,7 @@ class Submitter:
                 doubtful = False  # never sent, or Kling says clearly that there is no such task
                 report = await self._client.create(submission.path, await self._spool.get(submission.digest))
                 await self._health.created()
+                await self._health.taken(_model_path(submission))
         except KlingError as error:
             log.warning("create failed", kind=error.kind.value, error=str(error), tries=submission.tries)
             await self._health.failed(error)
@@ -186,6 +187,7 @@ class Submitter:
             await self._postpone(job, SubmissionState.AMBIGUOUS, self._after(submission, _TROUBLED), said)
         elif (reason := kind.create_failure) is not None:
             await self._fail(job, reason, said)
+            await self._health.refused(_model_path(submission), error)
         elif kind.calls_for_look_up and not _can_be_looked_up(submission):
             await self._fail(job, FailureReason.UNCONFIRMED, f"{_UNCONFIRMED}: {said}")
         elif kind.calls_for_look_up:
@@ -252,3 +254,10 @@ class Submitter:
 
 def _can_be_looked_up(submission: Submission) -> bool:
     return submission.job.external_id is not None and endpoint_of(submission.path).takes_external_id
+
+
+def _model_path(submission: Submission) -> str:
+    """Return what a model goes by: its path, or where the models of a product share one, the path and its name."""
+    model = submission.job.model
+    is_shared = endpoint_of(submission.path).generation is Generation.LEGACY and model is not None
+    return f"{submission.path} {model}" if is_shared else submission.path

@@ -12,7 +12,7 @@ from kling_daemon import __version__
 from kling_daemon.clock import Clock
 from kling_daemon.jobs import JobState
 from kling_daemon.kling.bodies import Flaw, UnreadableError, read_body
-from kling_daemon.kling.dialects import read_task, status_word
+from kling_daemon.kling.dialects import read_task
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import Effect, HintWeight, News, RawCallback, Recorded, Store, StoreUnavailableError
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback, Decided, Judged, Read, to_raw
@@ -140,7 +140,7 @@ class Inbox:
         else:
             news = self._news(kind, report, read.raw, verdict.job_id)
             if report.state is None and kind is VerdictKind.BELIEVED:
-                log.warning("unknown status word", word=status_word(read.data), task_id=report.task_id)
+                log.warning("unknown status word", word=report.strange_word, task_id=report.task_id)
         return Decided(news=news, answer=answer, verdict=kind.value, reason=verdict.reason)
 
     def _decide_unreadable(self, verdict: Verdict, raw: RawCallback, flaw: Flaw) -> Decided | Answer:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from kling_daemon.clock import Clock
 from kling_daemon.events import NoticeKind
 from kling_daemon.kling.errors import ErrorKind, KlingError
+from kling_daemon.store import StoreUnavailableError
 from kling_daemon.tracking.notice_board import NoticeBoard
 
 SILENT_AFTER = timedelta(minutes=5)
@@ -22,6 +23,7 @@ class KlingHealth:
         self._board = board
         self._clock = clock
         self._account = account
+        self._refusing: set[str] | None = None
         self._silent_since: tuple[datetime, float] | None = None
         # An earlier run may have left any of them open.
         self._open = {NoticeKind.KLING_SILENT, NoticeKind.KLING_CREDENTIALS, NoticeKind.KLING_BALANCE}
@@ -36,6 +38,33 @@ class KlingHealth:
         """Note a created task: the account can pay."""
         await self.answered()
         await self._clear(NoticeKind.KLING_BALANCE)
+
+    async def taken(self, model_path: str) -> None:
+        """Note that Kling takes jobs there: at a path, or of a model where many share one path."""
+        refused = await self._refused()
+        if model_path in refused and await self._board.take_down(NoticeKind.KLING_REFUSED, model_path):
+            refused.discard(model_path)
+
+    async def refused(self, model_path: str, error: KlingError) -> None:
+        """Note that Kling has refused a job there; raises a notice where it would refuse any other job as well."""
+        refused = await self._refused()
+        if not _refuses_all(error) or model_path in refused:
+            return
+        refused.add(model_path)
+        await self._board.put_up(
+            NoticeKind.KLING_REFUSED,
+            model_path,
+            f"Kling takes no jobs at {model_path}: {error}. The model may be retired, or the account may not use it. "
+            "Jobs for it fail as `rejected`; none is billed, and none is sent again. Submit to another model.",
+        )
+
+    async def _refused(self) -> set[str]:
+        if self._refusing is None:
+            try:
+                self._refusing = await self._board.open_subjects(NoticeKind.KLING_REFUSED)
+            except StoreUnavailableError:
+                return set()  # a notice must not stop what it is about
+        return self._refusing
 
     async def failed(self, error: KlingError) -> None:
         """Note an error; raises the notice that it calls for."""
@@ -73,3 +102,10 @@ class KlingHealth:
     async def _clear(self, kind: NoticeKind) -> None:
         if kind in self._open and await self._board.take_down(kind, self._account):
             self._open.discard(kind)
+
+
+def _refuses_all(error: KlingError) -> bool:
+    """Return whether an error is about a path or model, and not about what else the refused request said."""
+    if error.kind is ErrorKind.BAD_REQUEST:
+        return "model" in error.message.lower()
+    return error.kind in (ErrorKind.PERMISSION, ErrorKind.NO_SUCH_RESOURCE)

@@ -43,6 +43,10 @@ class NoticeBoard:
         self._count(raised.kind.value)
         self._bus.publish([raised])
 
+    async def open_subjects(self, kind: NoticeKind) -> set[str]:
+        """Return what the open notices of this kind are about; StoreUnavailableError if that cannot be read."""
+        return {one.subject for one in await self._store.read.open_notices() if one.kind is kind}
+
     async def take_down(self, kind: NoticeKind, subject: str) -> bool:
         """Clear a notice, if it is open; False when that could not be stored and has to be said again."""
         try:

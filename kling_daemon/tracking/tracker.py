@@ -10,10 +10,13 @@ import structlog
 
 from kling_daemon.bus import Bus
 from kling_daemon.events import EventType, JobEvent
+from kling_daemon.jobs import Job
 from kling_daemon.store import Effect, News, Recorded, Store
 
 log = structlog.get_logger(__name__)
 
+MAX_WORDS = 20
+"""How many status words that nobody here knows are told of; more of them would be no words."""
 _CHANGED = EventType.STATUS_CHANGED
 
 
@@ -56,6 +59,7 @@ class Tracker:
         self._bus = bus
         self._counters = counters
         self._untold: list[tuple[News, Recorded]] = []
+        self._strange_words: dict[str, str] = {}
 
     async def record(self, news: News) -> Recorded:
         """Commit one piece of news and return what it led to; StoreUnavailableError, and no trace, if it cannot be."""
@@ -82,6 +86,11 @@ class Tracker:
             asyncio.get_running_loop().call_soon(self._flush, context=contextvars.Context())
         self._untold.append((news, recorded))
 
+    def take_strange_words(self) -> dict[str, str]:
+        """Return the status words that nobody here knows, each with a job that stands so; forget them."""
+        words, self._strange_words = self._strange_words, {}
+        return words
+
     def _flush(self) -> None:
         untold, self._untold = self._untold, []
         events = [event for _, recorded in untold for event in recorded.events]
@@ -104,10 +113,16 @@ class Tracker:
             self._counters.jobs_moved(previous, state.value, count, ended=state.is_terminal)
         for news, recorded in untold:
             job = recorded.job
+            if news.report is not None and news.report.state is None and job is not None:
+                self._note_strange_word(news.report.strange_word, job)
             if news.report is not None and job is not None and job.callback_missed and recorded.events:
                 self._counters.missed_callback(job.endpoint, job.model)
             if recorded.evicted_hints:
                 self._counters.hints_evicted(recorded.evicted_hints)
+
+    def _note_strange_word(self, word: str, job: Job) -> None:
+        if len(self._strange_words) < MAX_WORDS:
+            self._strange_words[word] = job.id
 
 
 def results_of(outcomes: Sequence[Recorded | Exception]) -> list[Recorded]:

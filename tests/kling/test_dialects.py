@@ -10,7 +10,7 @@ from strategies.any_json import mutated, values
 from kling_daemon.jobs import FailureReason, Generation, JobState
 from kling_daemon.kling.bodies import Flaw, UnreadableError
 from kling_daemon.kling.costs import NOTHING
-from kling_daemon.kling.dialects import entries_of, read_task, status_word, task_id_of
+from kling_daemon.kling.dialects import entries_of, read_task, task_id_of
 from kling_daemon.outputs import Charge
 from kling_daemon.reports import Source
 
@@ -213,8 +213,9 @@ def test_an_unknown_status_word_changes_no_state_and_can_be_named():
     task = {"id": "1", "status": "queueing\n" + "x" * 1000, "outputs": []}
     report = read({"data": task})
     assert (report.state, report.reason) == (None, None)
-    assert status_word({"data": task}) == "queueing " + "x" * 55
-    assert status_word({}) == ""
+    assert report.strange_word == "queueing " + "x" * 55
+    assert read({"id": "1", "status": "submitted"}).strange_word == ""
+    assert read({"id": "1", "status": "\x00"}).strange_word == "(unprintable)"
 
 
 @pytest.mark.parametrize(
@@ -276,13 +277,19 @@ def test_an_answer_without_data_holds_no_entries():
 
 
 def check_never_another_error(data):
-    word, task_id = status_word(data), task_id_of(data)
-    assert word.isprintable()
+    task_id = task_id_of(data)
     assert task_id is None or task_id.isprintable()
     with suppress(UnreadableError):
         report = read(data)
         assert report.task_id
-        texts = [report.task_id, report.external_id, report.message, *map(str, report.outputs), *map(str, report.cost)]
+        texts = [
+            report.task_id,
+            report.external_id,
+            report.message,
+            report.strange_word,
+            *map(str, report.outputs),
+            *map(str, report.cost),
+        ]
         assert all(text is None or text.isprintable() for text in texts)
 
 

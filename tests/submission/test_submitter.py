@@ -11,7 +11,7 @@ from fakes.dispatching import until
 from fakes.kling_caller import LEGACY_IMAGE, LEGACY_VIDEO, NEW_VIDEO
 from fakes.scripted_kling import ScriptedKling, envelope, task
 
-from kling_daemon.jobs import JobState
+from kling_daemon.jobs import FailureReason, JobState
 from kling_daemon.simulator import Simulator, SimulatorSettings, Span
 from kling_daemon.store import StoreUnavailableError
 from kling_daemon.submission import SubmitRefusedError
@@ -500,3 +500,47 @@ async def test_a_create_that_waited_for_an_api_key_is_held_unsent_while_there_is
     async with asking(tmp_path, kling.url, clock=clock) as here:
         await here.send()
         assert (await here.job(job.id)).state == "submitted"
+
+
+RETIRED = {
+    "no permission": refusal(403, 1103, "no permission"),
+    "no such resource": refusal(404, 1203, "the resource does not exist"),
+    "a bad model": refusal(400, 1200, "model_name value 'kling-v1' is invalid"),
+}
+
+
+@pytest.mark.parametrize("answer", RETIRED.values(), ids=RETIRED)
+async def test_a_model_that_kling_does_not_take_is_told_of_once_until_it_does(tmp_path, kling, answer):
+    async with asking(tmp_path, kling.url) as here:
+        for _ in range(2):
+            kling.creates = [answer]
+            job = await here.intake().accept(NEW_VIDEO, {"prompt": "x"})
+            await here.send()
+            ended = await here.job(job.id)
+            assert (ended.state, ended.reason) == ("failed", FailureReason.REJECTED)
+            assert answer[1]["message"] in ended.message
+        assert len(kling.sent) == 2
+        (notice,) = await here.store.read.open_notices()
+        assert (notice.kind, notice.subject) == ("kling.refused", NEW_VIDEO)
+    async with asking(tmp_path, kling.url, clock=here.clock) as here:
+        await here.intake().accept(NEW_VIDEO, {"prompt": "x"})
+        await here.send()
+        assert await here.notices() == []
+
+
+async def test_of_legacy_models_that_share_a_path_the_refused_one_is_named(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        kling.creates = [RETIRED["no permission"]]
+        await here.intake().accept(LEGACY_VIDEO, {"prompt": "x", "model_name": "kling-v1"})
+        await here.send()
+        await here.intake().accept(LEGACY_VIDEO, {"prompt": "x", "model_name": "kling-v3"})
+        await here.send()
+        assert [one.subject for one in await here.store.read.open_notices()] == [f"{LEGACY_VIDEO} kling-v1"]
+
+
+async def test_a_refusal_of_what_one_request_says_is_no_matter_of_its_model(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        kling.creates = [refusal(400, 1201, "duration is invalid")]
+        await here.intake().accept(NEW_VIDEO, {"prompt": "x"})
+        await here.send()
+        assert await here.notices() == []
