@@ -84,6 +84,7 @@ def simulate(
     callback_listen: str | None,
     callback_to: str | None,
     keep_prompts: bool,
+    replay: Path | None,
     **options: Any,
 ) -> None:
     """Run a simulated Kling until SIGTERM or Ctrl-C.
@@ -97,6 +98,7 @@ def simulate(
         callback_listen=callback_listen,
         callback_to=callback_to,
         keep_prompts=keep_prompts,
+        replay=replay,
     )
     address = read_address(listen, "--listen")
     control_address = None if control is None else read_address(control, "--control")
@@ -117,7 +119,9 @@ def simulate(
     )
 
     with traffic.recorder(upstream or "simulator") as recorder:
-        if upstream is not None and recorder is not None:
+        if replay is not None:
+            serving = traffic.replaying(replay, address, settings.secrets, settings.speed)
+        elif upstream is not None and recorder is not None:
             serving = traffic.passing_on(recorder, upstream, address, settings.secrets)
         else:
             serving = _serving(settings, phases, address, control_address, recorder)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from kling_daemon.cli.serving import Announcement, read_address
 
 if TYPE_CHECKING:
     from kling_daemon.simulator.traffic.recorder import Recorder
+    from kling_daemon.simulator.traffic.replay import Replay
     from kling_daemon.standard_webhooks import Secret
 
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -30,8 +31,19 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--callback-listen",
         {"metavar": "HOST:PORT", "help": "With --upstream: take Kling's callbacks here, and pass them on."},
     ),
-    ("--callback-to", {"metavar": "URL", "help": "Where the receiver is that callbacks are passed on to."}),
+    (
+        "--callback-to",
+        {"metavar": "URL", "help": "Where callbacks are passed on to, or replayed to."},
+    ),
     ("--keep-prompts", {"is_flag": True, "help": "With --record: do not mask what people wrote into their requests."}),
+    (
+        "--replay",
+        {
+            "type": click.Path(exists=True, dir_okay=False, path_type=Path),
+            "metavar": "FILE",
+            "help": "Simulate nothing, but answer and call back as a recording says.",
+        },
+    ),
 )
 
 
@@ -51,12 +63,14 @@ class Traffic:
     callback_listen: str | None
     callback_to: str | None
     keep_prompts: bool
+    replay: Path | None
 
     def check(self, behaviour: Sequence[str]) -> None:
         """Raise a usage error when options are given that do nothing together.
 
         behaviour: the options given that say how a simulated Kling behaves.
         """
+        self._check_replay(behaviour)
         if self.upstream is not None and self.record is None:
             raise click.UsageError("--upstream passes on what is recorded, so it needs --record FILE")
         if self.upstream is not None and behaviour:
@@ -65,11 +79,20 @@ class Traffic:
             raise click.UsageError("--keep-prompts is about a recording, so it needs --record FILE")
         if self.callback_listen is not None and (self.upstream is None or self.callback_to is None):
             raise click.UsageError("--callback-listen needs --upstream URL and --callback-to URL")
-        if self.callback_to is not None and self.callback_listen is None:
-            raise click.UsageError("--callback-to needs --callback-listen HOST:PORT")
+        if self.callback_to is not None and self.callback_listen is None and self.replay is None:
+            raise click.UsageError("--callback-to needs --callback-listen HOST:PORT or --replay FILE")
         for option, url in (("--upstream", self.upstream), ("--callback-to", self.callback_to)):
             if url is not None and not _is_base(url):
                 raise click.BadParameter("is no URL such as https://host or http://127.0.0.1:8765", param_hint=option)
+
+    def _check_replay(self, behaviour: Sequence[str]) -> None:
+        if self.replay is None:
+            return
+        out_of_place = [name for name in behaviour if name != "--speed"]
+        if self.record is not None:
+            out_of_place.append("--record")
+        if out_of_place:
+            raise click.UsageError(f"with --replay nothing is simulated, so {out_of_place[0]} has no place")
 
     @contextmanager
     def recorder(self, source: str) -> "Iterator[Recorder | None]":
@@ -90,6 +113,26 @@ class Traffic:
             except OSError as error:
                 raise click.ClickException(f"cannot record into {self.record}: {error.strerror}") from None
             yield recorder
+
+    def replaying(
+        self, file: Path, address: tuple[str, int], secrets: "Sequence[Secret]", speed: float
+    ) -> AbstractAsyncContextManager[Announcement]:
+        """Return what plays a recording until the context is left; a click error when it cannot be played."""
+        from kling_daemon.clock import SystemClock
+        from kling_daemon.simulator.traffic.exchanges import RecordingError, Signature, read_recording
+        from kling_daemon.simulator.traffic.replay import Replay
+
+        try:
+            exchanges = read_recording(file)
+        except RecordingError as error:
+            raise click.ClickException(str(error)) from None
+        signed = {Signature.VALID, Signature.UNCHECKED, Signature.STALE}
+        if not secrets and any(exchange.signature in signed for exchange in exchanges):
+            raise click.UsageError(
+                "the recording has signed callbacks; give one of the daemon's webhook secrets by --secret-file"
+            )
+        replay = Replay(exchanges, SystemClock(), speed=speed, callback_to=self.callback_to, secrets=secrets)
+        return _replaying(replay, address, file)
 
     @property
     def places(self) -> str:
@@ -115,6 +158,19 @@ class Traffic:
             if callback_url is not None:
                 lines.append(f"Callbacks to {callback_url} are passed on to {self.callback_to}.")
             yield Announcement(values={"url": url, "callback_url": callback_url}, lines=[*lines, "Stop: Ctrl-C"])
+
+
+@asynccontextmanager
+async def _replaying(replay: "Replay", address: tuple[str, int], file: Path) -> AsyncIterator[Announcement]:
+    async with replay.serve(*address) as url:
+        stats = replay.stats()
+        count = f"{stats['jobs']['recorded']} creates, {stats['callbacks']['recorded']} callbacks"
+        lines = [
+            f"Replays {file} at {url}: {count}; any key will do.",
+            *(f"  {jobs} x POST {path}" for path, jobs in replay.creates().items()),
+            f"What was asked: {url}/simulator/stats   Stop: Ctrl-C",
+        ]
+        yield Announcement(values={"url": url}, lines=lines)
 
 
 def _is_base(url: str) -> bool:

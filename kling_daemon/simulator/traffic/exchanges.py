@@ -36,7 +36,10 @@ class Signature(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A request and its answer, without anything secret. Bodies are JSON values; what was no JSON is `{"text": …}`."""
+    """A request and its answer, without anything secret.
+
+    Bodies are JSON values; what was no JSON is `{"text": …, "bytes": …}`.
+    """
 
     side: Side
     at: float
@@ -64,6 +67,11 @@ class Exchange:
     def line(self) -> str:
         """Return it as a line, without what is not there."""
         return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
+
+
+def is_text(body: Any) -> bool:
+    """True for what stands in a recording for a body that was no JSON."""
+    return isinstance(body, dict) and body.keys() == {"text", "bytes"}
 
 
 class RecordingError(Exception):
