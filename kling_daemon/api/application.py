@@ -12,6 +12,7 @@ from kling_daemon.api.jobs import JobRoutes
 from kling_daemon.api.orders import OrderRoutes
 from kling_daemon.api.probes import ProbeRoutes
 from kling_daemon.api.problems import answer_with_problems
+from kling_daemon.api.replays import ReplayRoutes
 from kling_daemon.api.routes import Route, Routes
 from kling_daemon.api.services import ApiServices
 from kling_daemon.api.stats import StatsRoutes
@@ -26,6 +27,7 @@ _PARTS: tuple[type[Routes], ...] = (
     EventRoutes,
     DeliveryRoutes,
     HandlerRoutes,
+    ReplayRoutes,
     StatsRoutes,
     TokenRoutes,
     ProbeRoutes,

@@ -99,7 +99,7 @@ def _deliveries(
         waits_for = [
             other.handler
             for other in opened
-            if (other.handler == delivery.handler and other.id < delivery.id)
+            if (other.handler == delivery.handler and other.event < delivery.event)
             or (other.event == delivery.event and other.handler in needs.get(delivery.handler, ()))
         ]
         yield _upcoming(

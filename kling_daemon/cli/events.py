@@ -1,11 +1,13 @@
-"""`kling-daemon events`: see what has happened to jobs, and what happens."""
+"""`kling-daemon events`: see what has happened to jobs and what happens, and have handlers given it again."""
 
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from kling_daemon.cli.candidates import complete_handlers, complete_jobs
 from kling_daemon.cli.moments import MomentType
 from kling_daemon.cli.output import json_option, print_columns, print_json, print_json_line, print_table
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
@@ -22,7 +24,7 @@ WIDTHS = (24, 18, 36, 22)
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
-_job_option = click.option("--job", metavar="JOB", help="Only those of this job.")
+_job_option = click.option("--job", metavar="JOB", shell_complete=complete_jobs, help="Only those of this job.")
 _types_option = click.option(
     "--type", "types", type=click.Choice(TYPES), multiple=True, help="Only this type; may be given several times."
 )
@@ -31,7 +33,7 @@ _types_option = click.option(
 @click.group()
 @where_options
 def events() -> None:
-    """See what has happened to jobs, and what happens."""
+    """See what has happened to jobs and what happens, and have handlers given it again."""
 
 
 @events.command("list")
@@ -118,6 +120,56 @@ def tail_events(
     # Its only end is that somebody ends it, so that is how it is meant to end.
     with suppress(InterruptedExit):
         talk(where, follow, run=run_interruptibly)
+
+
+@events.command("replay")
+@click.option("--handler", metavar="NAME", required=True, shell_complete=complete_handlers, help="Who is given them.")
+@_job_option
+@_types_option
+@click.option("--since", type=MomentType(), help="Only what happened from then on.")
+@click.option("--until", type=MomentType(), help="Only what happened before then.  [default: now]")
+@click.option("--cursor", metavar="NEXT", help="Go on where an interrupted replay ended.")
+@click.option("--dry-run", is_flag=True, help="Only say how many there are.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@where_options
+@pass_where
+def replay_events(
+    where: Where,
+    *,
+    handler: str,
+    job: str | None,
+    types: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    cursor: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Give a handler stored events once more, also those that came before it was configured.
+
+    They are delivered under the same idempotency keys, in order per job, with all attempts. Says how many there are
+    and asks before it begins.
+    """
+    from kling_daemon.cli.replaying import Replaying
+
+    if not (yes or dry_run or sys.stdin.isatty()):
+        raise click.UsageError("there is nobody to be asked; say --yes to begin, or --dry-run to only count")
+    replaying = Replaying(handler=handler, job=job, types=types, since=since, until=until, cursor=cursor)
+    if not yes:
+        talk(where, lambda daemon: replaying.run(daemon, dry_run=True))
+        if dry_run or not replaying.total:
+            replaying.show(done=False, as_json=as_json)
+            return
+        click.echo(replaying.words(done=False), err=True)
+        click.confirm("Go on?", abort=True, err=True)
+    try:
+        talk(where, lambda daemon: replaying.run(daemon, dry_run=False))
+    except click.ClickException:
+        replaying.tell_where_it_ended()
+        raise
+    replaying.show(done=True, as_json=as_json)
 
 
 def _tell_loss(error: "DaemonError | DaemonUnreachableError") -> None:

@@ -33,6 +33,7 @@ from kling_daemon.client.models import (
     Page,
     PluginModel,
     ProblemModel,
+    ReplayedModel,
     StatsModel,
     SubmitModel,
     TimelineModel,
@@ -259,6 +260,31 @@ class Daemon:
     async def revoke_token(self, name: str) -> TokenModel:
         """Make a token good for nothing from now on."""
         return await self._post(f"tokens/{_segment(name)}/revoke", {}, TokenModel)
+
+    async def replay(
+        self,
+        handler: str,
+        *,
+        job: str | None = None,
+        types: Collection[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        cursor: str | None = None,
+        dry_run: bool = False,
+    ) -> ReplayedModel:
+        """Give a handler a part of the stored events once more; call it with `next` and `until` for the others.
+
+        No types means all that it takes; dry_run only counts.
+        """
+        order = {
+            "job": job,
+            "types": sorted(types) or None,
+            "since": optional(to_rfc3339, since),
+            "until": optional(to_rfc3339, until),
+            "cursor": cursor,
+            "dry_run": dry_run,
+        }
+        return await self._post(f"handlers/{_segment(handler)}/replay", order, ReplayedModel)
 
     async def plugins(self) -> Page[PluginModel]:
         """Return the plugins that the daemon found when it started."""

@@ -4,13 +4,14 @@ A newer daemon may answer more than is listed here: unknown fields are kept and 
 are plain text.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import pydantic
 
 from kling_daemon.clock import to_rfc3339
 from kling_daemon.deliveries import DeliveryState
+from kling_daemon.events import EventType
 from kling_daemon.jobs import JobState
 from kling_daemon.scopes import Scope
 
@@ -23,6 +24,17 @@ Moment = Annotated[
 
 TokenName = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 """What may name a token: it stands in paths and in logs."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the calendar") from None
+
+
+UtcMoment = Annotated[pydantic.AwareDatetime, pydantic.AfterValidator(_in_utc)]
+"""A moment that a program sends, with any offset."""
 
 
 class Answer(pydantic.BaseModel):
@@ -302,6 +314,39 @@ class ForgottenModel(Answer):
     name: str
     dropped: int
     """How many of its deliveries were waiting or dead, and are dropped."""
+
+
+class ReplayModel(pydantic.BaseModel):
+    """The order to give a handler stored events once more; without filters all that it takes."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    job: str | None = None
+    """Only events of this job, which is named as in a path."""
+    types: list[EventType] | None = None
+    """Only these types."""
+    since: UtcMoment | None = None
+    """Only events from this moment on."""
+    until: UtcMoment | None = None
+    """Only events before this moment; before now where it is left out."""
+    cursor: str | None = None
+    """The `next` of an earlier answer: the replay goes on there."""
+    dry_run: bool = False
+    """Only count; nothing is delivered."""
+
+
+class ReplayedModel(Answer):
+    """What a part of a replay came to."""
+
+    handler: str
+    first: int
+    """How many events it is given for the first time."""
+    again: int
+    """How many events it is given once more."""
+    until: Moment
+    """The moment before which events are replayed; to be given with `next`, so that the replay comes to an end."""
+    next: str | None
+    """The cursor of the part that follows; None when there is none."""
 
 
 class PluginModel(Answer):

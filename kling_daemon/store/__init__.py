@@ -9,6 +9,7 @@ from kling_daemon.store.fanout import Registration
 from kling_daemon.store.history import History, HistoryEntry, UnfinishedDelivery
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
 from kling_daemon.store.reader import AmbiguousReferenceError, CallbackRow, DeliveryRow, HandlerRow, Reader
+from kling_daemon.store.replays import Replay, Replayable, Replayed
 from kling_daemon.store.retention import OldRows, Sweep, Swept
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.standing import StandingClaim
@@ -41,6 +42,9 @@ __all__ = [
     "Reader",
     "Recorded",
     "Registration",
+    "Replay",
+    "Replayable",
+    "Replayed",
     "SetBack",
     "StandingClaim",
     "Store",

@@ -237,9 +237,8 @@ class DeliveryDesk:
     ) -> dict[str, Mapping[str, Any] | None]:
         names = {seq: name for name, seq in dependencies.items()}
         rows = db.execute(self._sql["results"], (event, notice, to_json_text(list(names)))).fetchall()
-        return {
-            names[handler]: json.loads(result)
-            if state == "done" and result is not None
-            else ({} if state == "done" else None)
-            for handler, state, result in rows
-        }
+        # None as well for one that was never given it, as when a replay has brought it to this handler alone.
+        results: dict[str, Mapping[str, Any] | None] = dict.fromkeys(dependencies)
+        for handler, state, result in rows:
+            results[names[handler]] = None if state != "done" else ({} if result is None else json.loads(result))
+        return results

@@ -119,6 +119,19 @@ class Fanout:
         if rows:
             self._deliveries.run(db, rows)
 
+    def deliver_to(
+        self, db: sqlite3.Connection, now: datetime, handler: str, events: Sequence[tuple[int, int]]
+    ) -> None:
+        """Make the deliveries to one handler of events that happened earlier, each given as row number and its job's.
+
+        The handler counts as supplied in any case, so that a standing claim takes what has been opened again as well.
+        """
+        millis, seq = to_millis(now), self._known[handler].seq
+        rows = [(self._sequences.next("deliveries"), seq, event, None, job, millis, millis) for event, job in events]
+        if rows:
+            self._deliveries.run(db, rows)
+        self._supplied.add(handler)
+
     def take_supplied(self) -> set[str]:
         """Return for which handlers deliveries were made since this was last called, and forget them."""
         supplied, self._supplied = self._supplied, set()

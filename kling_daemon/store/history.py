@@ -57,7 +57,7 @@ class UnfinishedDelivery:
     id: int
     handler: str
     event: int
-    """Tells the deliveries of one event from those of another."""
+    """Its place in the order of events."""
     type: str
     state: DeliveryState
     attempt: int

@@ -17,6 +17,7 @@ from kling_daemon.store.fanout import Fanout
 from kling_daemon.store.notices import NoticeDesk
 from kling_daemon.store.polls import PollDesk
 from kling_daemon.store.record import Recorder
+from kling_daemon.store.replays import ReplayDesk
 from kling_daemon.store.retention import RetentionDesk
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.standing import StandingClaims
@@ -37,6 +38,7 @@ class Parts:
     due_times: DueTimeDesk
     tokens: TokenDesk
     accounts: AccountDesk
+    replays: ReplayDesk
     fanout: Fanout
     standing: StandingClaims
 
@@ -85,6 +87,7 @@ class Parts:
             due_times=DueTimeDesk(clock=clock),
             tokens=TokenDesk(),
             accounts=AccountDesk(account=account),
+            replays=ReplayDesk(clock=clock, fanout=fanout, notices=notices),
             fanout=fanout,
             standing=StandingClaims(deliveries, fanout),
         )

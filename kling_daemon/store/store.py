@@ -28,6 +28,7 @@ from kling_daemon.store.news import News, Recorded
 from kling_daemon.store.parts import Parts
 from kling_daemon.store.reader import Reader
 from kling_daemon.store.record import HINT_LIMIT
+from kling_daemon.store.replays import Replay, Replayed, ReplayPlans
 from kling_daemon.store.retention import Sweep, Swept
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.safety_copy import make_safety_copy
@@ -43,15 +44,24 @@ class Store:
     Every method that writes returns when its unit is committed with a sync of the write-ahead log, and raises
     StoreUnavailableError, leaving no trace, when that is not possible. What was committed survives `kill -9` and
     power loss. What people and programs are shown is `store.read`, of events `store.events`; what is to be done is
-    `store.due`.
+    `store.due`, and what a replay would do `store.replays`.
     """
 
     def __init__(
-        self, writer: Writer, *, reader: Reader, events: EventPages, due: Due, clock: Clock, parts: Parts
+        self,
+        writer: Writer,
+        *,
+        reader: Reader,
+        events: EventPages,
+        replays: ReplayPlans,
+        due: Due,
+        clock: Clock,
+        parts: Parts,
     ) -> None:
         """Take the parts; `Store.open` makes them."""
         self.read = reader
         self.events = events
+        self.replays = replays
         self.due = due
         self._writer = writer
         self._clock = clock
@@ -61,6 +71,7 @@ class Store:
         self._notices = parts.notices
         self._polls = parts.polls
         self._retention = parts.retention
+        self._replays = parts.replays
         self._due_times = parts.due_times
         self._tokens = parts.tokens
         self._accounts = parts.accounts
@@ -114,7 +125,8 @@ class Store:
                 writer = Writer(connection, parts.standing, on_commit)
                 async with writer.running(), open_reader(directory / DATABASE) as reading:
                     reader, due = Reader(reading, account=account), Due(reading, account=account)
-                    yield cls(writer, reader=reader, events=EventPages(reading), due=due, clock=clock, parts=parts)
+                    events, replays = EventPages(reading), ReplayPlans(reading)
+                    yield cls(writer, reader=reader, events=events, replays=replays, due=due, clock=clock, parts=parts)
 
     def obstacles(self) -> tuple[str, ...]:
         """Say why nothing can be recorded, if that was so a moment ago; nobody need look closer to be told."""
@@ -178,6 +190,14 @@ class Store:
     async def drop_delivery(self, delivery: int) -> str | None:
         """Close a delivery for good that waits or is dead; returns its handler, None when it cannot be closed."""
         return await self._writer.write(self._deliveries.drop, delivery)
+
+    async def replay(self, replay: Replay) -> Replayed | None:
+        """Give a handler events once more, or for the first time, at once and with all attempts; None if it never was.
+
+        The keys of the deliveries are the same as ever; what a handler kept for its earlier attempts is forgotten. What
+        waits or runs is left as it is, so that a repetition after a crash does no harm.
+        """
+        return await self._writer.write(self._replays, replay)
 
     async def forget_handler(self, handler: str, *, limit: int = 500) -> int | None:
         """Drop what a handler that is not loaded has waiting or dead, and collect no more; None if it never was.

@@ -10,12 +10,17 @@ import pytest
 from fakes.daemon_process import ENVIRONMENT, PROGRAM
 from fakes.dispatching import until
 from fakes.json_schemas import violations
+from fakes.stored_news import news, record_all
 
 from kling_daemon.cli.events import TYPES
 from kling_daemon.cli.moments import MomentType
+from kling_daemon.cli.replaying import Replaying
+from kling_daemon.client import Daemon, DaemonUnreachableError
 from kling_daemon.client.models import EventModel
 from kling_daemon.events import EventType
 from kling_daemon.jobs import JobState
+from kling_daemon.store import Registration
+from kling_daemon.store.replays import PART
 
 
 async def ended(api, state=JobState.SUCCEEDED):
@@ -144,3 +149,53 @@ async def test_a_refusal_ends_a_tail(tail):
 def test_without_a_daemon_or_a_beginning_there_is_nothing_to_follow(typed):
     assert typed("events", "tail", "--url", "http://127.0.0.1:1").exit_code == 69
     assert typed("events", "tail", "--last", 1, "--since", "1h").exit_code == 2
+
+
+async def test_a_replay_says_how_many_there_are_and_asks_before_it_begins(api, ask, ask_json):
+    for _ in range(3):
+        await ended(api)
+    await api.store.register_handlers([Registration(name="late", events=frozenset({"job.completed"}))])
+    counted = await ask("events", "replay", "--handler", "late", "--dry-run", "--since", "1h")
+    assert counted.stdout == "late would be given 3 events: 3 for the first time, 0 once more\n"
+    nobody = await ask("events", "replay", "--handler", "late")
+    assert (nobody.exit_code, "--yes" in nobody.stderr) == (2, True)
+    assert (await api.store.read.deliveries(limit=9, handler="late")) == []
+    done = await ask_json("events", "replay", "--handler", "late", "--yes")
+    assert (done["first"], done["again"], done["dry_run"]) == (3, 0, False)
+    assert len(await api.store.read.deliveries(limit=9, handler="late")) == 3
+    nothing = await ask("events", "replay", "--handler", "late", "--yes", "--until", "1h")
+    assert nothing.stdout == "late is given 0 events: 0 for the first time, 0 once more\n"
+    refused = await ask("events", "replay", "--handler", "nobody", "--yes")
+    assert (refused.exit_code, "no handler has this name" in refused.stderr) == (1, True)
+
+
+async def test_a_replay_of_many_parts_is_gone_through_and_ends_where_it_began(api, ask_json):
+    await record_all(api.store, [news(f"t{number}") for number in range(PART + 20)])
+    await api.store.register_handlers([Registration(name="late", events=frozenset({"job.completed"}))])
+    counted = await ask_json("events", "replay", "--handler", "late", "--dry-run")
+    assert counted["first"] == PART + 20
+    done = await ask_json("events", "replay", "--handler", "late", "--yes", "--until", counted["until"])
+    assert done["first"] == PART + 20
+
+
+async def test_an_interrupted_replay_says_how_to_go_on(api, capsys):
+    await record_all(api.store, [news(f"t{number}") for number in range(PART + 20)])
+    await api.store.register_handlers([Registration(name="late", events=frozenset({"job.completed"}))])
+
+    class Interrupted(Daemon):
+        async def replay(self, *words, **given):
+            if given["cursor"] is not None:
+                raise DaemonUnreachableError("it is gone")
+            return await super().replay(*words, **given)
+
+    replaying = Replaying(handler="late", job=None, types=(), since=None, until=None, cursor=None)
+    async with Interrupted(api.target) as daemon:
+        with pytest.raises(DaemonUnreachableError):
+            await replaying.run(daemon, dry_run=False)
+    replaying.tell_where_it_ended()
+    told = capsys.readouterr().err
+    assert f"late is given {PART} events" in told
+    words = told.partition("go on with ")[2].split()
+    async with Daemon(api.target) as daemon:
+        rest = await daemon.replay("late", cursor=words[1], until=MomentType().convert(words[3], None, None))
+    assert rest.first == 20

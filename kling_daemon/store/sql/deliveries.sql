@@ -10,10 +10,12 @@ SELECT seq, losses FROM deliveries WHERE state = 'running';
 UPDATE deliveries SET state = 'pending', losses = ?, due_at = ?, owner = NULL, until = NULL WHERE seq = ?;
 
 -- name: first_of_its_job
--- in order per job: an earlier open delivery holds back the later ones
+-- in order per job: an open delivery of an earlier event holds back the later ones; by the events, since a replay makes
+-- deliveries in another order. That it is another delivery can be seen in the index, and as a rule there is none.
 NOT EXISTS (
     SELECT 1 FROM deliveries e
-    WHERE e.job = d.job AND e.handler = d.handler AND e.state IN ('pending', 'running') AND e.seq < d.seq);
+    WHERE e.job = d.job AND e.handler = d.handler AND e.state IN ('pending', 'running') AND e.seq <> d.seq
+      AND e.event < d.event);
 
 -- name: dependencies_closed
 -- what its handler depends on has been given the same event and is through with it; looked for only if there is any
