@@ -7,10 +7,9 @@ once only, so that a cursor stays good whatever rows are added or removed meanwh
 import base64
 import re
 
-_BYTES = 8
-CURSOR_PATTERN = "^[A-P][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"
-"""What a cursor looks like: numbers below 2**62, in one way each."""
+from kling_daemon.client.models import CURSOR_PATTERN
 
+_BYTES = 8
 _CURSOR = re.compile(CURSOR_PATTERN, re.ASCII)
 
 

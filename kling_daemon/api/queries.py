@@ -9,8 +9,9 @@ import pydantic
 from aiohttp import web
 from pydantic_core import ErrorDetails
 
-from kling_daemon.api.cursors import CURSOR_PATTERN, from_cursor, to_cursor
+from kling_daemon.api.cursors import from_cursor, to_cursor
 from kling_daemon.api.problems import bad_request
+from kling_daemon.client.models import CURSOR_PATTERN
 from kling_daemon.spelling import did_you_mean
 
 DEFAULT_LIMIT = 50

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from kling_daemon.api.cursors import from_cursor, to_cursor
 from kling_daemon.api.jobs import find_job
-from kling_daemon.api.problems import ProblemError, bad_request
+from kling_daemon.api.problems import ProblemError
 from kling_daemon.api.routes import Routes, post
 from kling_daemon.client.models import ReplayedModel, ReplayModel
 from kling_daemon.store import EventFilter, HandlerRow, Replay, Replayed
@@ -32,7 +32,7 @@ class ReplayRoutes(Routes):
         wanted = EventFilter(job_id=job.id if job is not None else None, types=_types(handler, body))
         until = body.until or self._services.clock.now()
         after = await store.events.before(body.since) if body.since is not None else 0
-        after = after if body.cursor is None else max(after, _place(body.cursor))
+        after = after if body.cursor is None else max(after, from_cursor(body.cursor))
         part = await store.replays.look(name, wanted, after=after, before=await store.events.before(until) + 1)
         replayed: Replayed | None = Replayed(first=len(part.first), again=len(part.again))
         if not body.dry_run and (part.first or part.again):
@@ -53,13 +53,6 @@ def _types(handler: HandlerRow, body: ReplayModel) -> frozenset[str]:
         detail = f"{handler.name} takes {', '.join(handler.events)}, and not {', '.join(others)}"
         raise ProblemError(HTTPStatus.CONFLICT, detail)
     return frozenset(body.types)
-
-
-def _place(cursor: str) -> int:
-    try:
-        return from_cursor(cursor)
-    except ValueError as error:
-        raise bad_request(f"cursor {error}") from None
 
 
 def _no_handler() -> ProblemError:

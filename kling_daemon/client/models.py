@@ -26,14 +26,21 @@ TokenName = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Z
 """What may name a token: it stands in paths and in logs."""
 
 
-def _in_utc(moment: datetime) -> datetime:
+CURSOR_PATTERN = "^[A-P][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"
+"""What a cursor looks like: numbers below 2**62, in one way each."""
+
+
+def _moment(given: object) -> datetime:
     try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies outside the calendar") from None
+        moment = datetime.fromisoformat(given) if isinstance(given, str) else given
+        if isinstance(moment, datetime) and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("must be a moment such as 2026-11-21T19:18:39Z")
 
 
-UtcMoment = Annotated[pydantic.AwareDatetime, pydantic.AfterValidator(_in_utc)]
+UtcMoment = Annotated[datetime, pydantic.BeforeValidator(_moment, json_schema_input_type=pydantic.AwareDatetime)]
 """A moment that a program sends, with any offset."""
 
 
@@ -329,9 +336,9 @@ class ReplayModel(pydantic.BaseModel):
     """Only events from this moment on."""
     until: UtcMoment | None = None
     """Only events before this moment; before now where it is left out."""
-    cursor: str | None = None
+    cursor: Annotated[str, pydantic.Field(pattern=CURSOR_PATTERN)] | None = None
     """The `next` of an earlier answer: the replay goes on there."""
-    dry_run: bool = False
+    dry_run: pydantic.StrictBool = False
     """Only count; nothing is delivered."""
 
 

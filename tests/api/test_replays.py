@@ -4,6 +4,7 @@ import pytest
 from fakes.local_api import daemon_and_api
 
 from kling_daemon.client import DaemonError
+from kling_daemon.client.models import ReplayedModel
 from kling_daemon.clock import SystemClock
 from kling_daemon.deliveries import Acknowledged, RetryPolicy, settle
 from kling_daemon.jobs import JobState
@@ -63,11 +64,15 @@ async def test_what_cannot_be_replayed_is_refused(tmp_path):
             ({"handler": "archive", "job": "nothing"}, 404, "no job has this id"),
             ({"handler": "archive", "types": ["job.failed"]}, 409, "archive takes job.completed, and not job.failed"),
             ({"handler": "archive", "types": ["job.done"]}, 400, "types"),
-            ({"handler": "archive", "cursor": "x"}, 400, "cursor must be a cursor"),
+            ({"handler": "archive", "cursor": "x"}, 400, "cursor"),
         ):
             with pytest.raises(DaemonError, match=says) as refused:
                 await daemon.replay(**given)
             assert refused.value.status == status
+        for wrong in ({"since": 5}, {"since": "5"}, {"until": "2026-11-21T19:18:39"}, {"dry_run": 1}, {"typ": None}):
+            with pytest.raises(DaemonError) as refused:
+                await daemon._post("handlers/archive/replay", wrong, ReplayedModel)
+            assert refused.value.status in {400, 422}
         assert await api.store.forget_handler("archive") is not None
         with pytest.raises(DaemonError, match="no handler has this name"):
             await daemon.replay("archive")
