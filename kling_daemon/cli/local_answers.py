@@ -1,10 +1,10 @@
-"""What the verbs that ask no daemon print with `--json`; the others print what the daemon answers."""
+"""What verbs print with `--json` that is no answer of the daemon's: those that ask none, or ask it many times."""
 
 from typing import Any
 
 import pydantic
 
-from kling_daemon.client.models import Answer, HandlerModel, Page, PluginModel
+from kling_daemon.client.models import Answer, HandlerModel, Moment, Page, PluginModel
 
 
 class ProblemOfConfigModel(Answer):
@@ -148,3 +148,17 @@ class DemoModel(Answer):
     events: DemoEventsModel
     deliveries: dict[str, DemoDeliveriesModel]
     files: list[DemoFileModel]
+
+
+class ReplaySumModel(Answer):
+    """What all parts of a replay came to."""
+
+    handler: str
+    first: int
+    """How many events it was given for the first time."""
+    again: int
+    """How many events it was given once more."""
+    until: Moment
+    """The moment before which events were replayed."""
+    dry_run: bool
+    """True when they were only counted."""

@@ -59,9 +59,11 @@ class Replaying:
         if not as_json:
             click.echo(self.words(done=done))
             return
-        until = to_rfc3339(self.until) if self.until is not None else None
-        counted = {"first": self.first, "again": self.again}
-        print_json({"handler": self.handler, **counted, "until": until, "dry_run": not done})
+        from kling_daemon.cli.local_answers import ReplaySumModel
+
+        counted = {"first": self.first, "again": self.again, "until": self.until}
+        summed = ReplaySumModel.model_validate({"handler": self.handler, **counted, "dry_run": not done})
+        print_json(summed.as_json())
 
     def tell_where_it_ended(self) -> None:
         """Say how to go on after an interruption, unless it had not begun."""

@@ -97,6 +97,11 @@ VERBS = {
         },
         json_elsewhere="test_events.py::test_a_tail_begins_with_the_last_events_or_at_a_moment",
     ),
+    "events replay": Verb(
+        words=("events", "replay", "--handler", "archive", "--yes"),
+        prints=local.ReplaySumModel,
+        codes={1: ("events", "replay", "--handler", "nobody", "--yes")},
+    ),
     "deliveries list": Verb(words=("deliveries", "list"), prints=models.Page[models.DeliveryModel]),
     "deliveries show": Verb(
         words=("deliveries", "show", "{dead}"),
