@@ -20,6 +20,9 @@ MAX_ENTRIES = 500
 _NOTHING = dict.fromkeys(TimelineEntryModel.model_fields)
 _SETTLED = "settled"
 
+SUSPECT = "suspect"
+"""The state of a suspect that waits while another one runs."""
+
 
 class TimelineRoutes(Routes):
     """The route `/api/v1/jobs/{ref}/timeline`."""
@@ -102,6 +105,8 @@ def _deliveries(
             if (other.handler == delivery.handler and other.event < delivery.event)
             or (other.event == delivery.event and other.handler in needs.get(delivery.handler, ()))
         ]
+        if delivery.waits_for_suspect and state != PARKED and not waits_for:
+            state = SUSPECT
         yield _upcoming(
             "delivery",
             delivery.claimed_at if runs and delivery.claimed_at is not None else delivery.due_at,

@@ -148,6 +148,11 @@ def _delivery_comes(upcoming: "UpcomingModel", when: str, now: datetime) -> tupl
             return "never", f"{what}: given up; `kling-daemon deliveries retry {upcoming.delivery}` gives it again"
         case "parked":
             return "parked", f"{what}: waits until the handler is configured again"
+        case "suspect":
+            return (
+                "waits",
+                f"{what}: was lost with the daemon twice or more; waits until another such one has run",
+            )
     if upcoming.waits_for:
         names = ["its turn after an earlier event" if name == upcoming.handler else name for name in upcoming.waits_for]
         return "waits", f"{what}: waits for {' and '.join(names)}"

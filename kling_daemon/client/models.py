@@ -265,7 +265,7 @@ class UpcomingModel(Answer):
     at: Moment
     """When it is due; of what runs, when it began."""
     state: str | None
-    """Of a delivery: its state, or `parked`; of a submission: how it stands."""
+    """Of a delivery: its state, `parked`, or `suspect` (another suspect runs); of a submission: how it stands."""
     type: str | None
     handler: str | None
     delivery: int | None

@@ -65,6 +65,8 @@ class UnfinishedDelivery:
     claimed_at: datetime | None
     """When its last attempt was begun."""
     error: str | None
+    waits_for_suspect: bool
+    """It is a suspect, and another one runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ def unfinished_from_row(row: Any) -> UnfinishedDelivery:
         due_at=from_millis(row["due_at"]),
         claimed_at=optional(from_millis, row["claimed_at"]),
         error=row["error"],
+        waits_for_suspect=bool(row["waits_for_suspect"]),
     )
 
 

@@ -49,3 +49,5 @@ async def test_a_suspect_that_waits_for_its_turn_says_so(tmp_path):
         shown = await daemon.delivery(waiting)
         assert (shown.state, shown.held, shown.losses) == ("pending", "suspect", 2)
         assert (await daemon.delivery(running.id)).held is None
+        told = [item.state for item in (await daemon.timeline(shown.job_id)).upcoming if item.handler == "archive"]
+        assert told == ["suspect"]

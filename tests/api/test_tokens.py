@@ -102,6 +102,24 @@ async def test_a_revoked_token_ends_what_is_being_read_with_it_and_nothing_else(
             ours.cancel()
 
 
+async def test_a_stream_of_events_ends_with_its_token(tmp_path):
+    async with daemon_and_api(tmp_path) as (admin, api):
+        made = await admin.make_token("reader")
+        async with asyncio.TaskGroup() as tasks, bearing(api, made.token) as reader:
+            listening = tasks.create_task(_refused(reader), name="listening")
+            await until(lambda: api.tail.listeners == 1)
+            await admin.revoke_token("reader")
+            assert await listening == 401
+
+
+async def _refused(reader):
+    try:
+        async for _ in reader.events():
+            pytest.fail("nothing has happened")
+    except DaemonError as error:
+        return error.status
+
+
 async def until(is_so):
     while not is_so():  # noqa: ASYNC110 - nobody tells of it but the fact
         await asyncio.sleep(0)

@@ -60,6 +60,7 @@ VERBS = {
     "simulate": local_verb(
         "simulate",
         prints=local.SimulatorModel,
+        codes={78: ("simulate", "--scenario", "{unsound}")},
         elsewhere={
             0: "test_every_verb.py::test_a_simulator_says_where_it_is_and_stops",
             1: "test_every_verb.py::test_a_simulator_that_cannot_listen_is_1",

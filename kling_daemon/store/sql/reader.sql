@@ -81,7 +81,9 @@ ORDER BY at DESC, step DESC, seq DESC LIMIT :limit;
 SELECT state, tries, due_at, error FROM submissions WHERE job = ?;
 
 -- name: unfinished_deliveries
-SELECT d.seq, h.name AS handler, d.event, e.type, d.state, d.attempt, d.due_at, d.claimed_at, d.error
+SELECT d.seq, h.name AS handler, d.event, e.type, d.state, d.attempt, d.due_at, d.claimed_at, d.error,
+  d.state = 'pending' AND d.losses >= 2
+    AND EXISTS (SELECT 1 FROM deliveries r WHERE r.losses >= 2 AND r.state = 'running') AS waits_for_suspect
 FROM events e JOIN deliveries d ON d.event = e.seq JOIN handlers h ON h.seq = d.handler
 WHERE e.job = ? AND d.state IN ('pending', 'running', 'dead') ORDER BY d.seq;
 
