@@ -6,7 +6,7 @@ from kling_daemon import __version__
 from kling_daemon.events import NoticeKind
 from kling_daemon.tracking import NoticeBoard, Tracker
 
-LOOK = timedelta(minutes=1)
+LOOK = timedelta(seconds=10)
 """How often it is looked whether any have come."""
 
 

@@ -45,6 +45,10 @@ class Losses:
         """Forget what Kling did not know: it could not be asked for a while."""
         self._vanished.begin_anew()
 
+    async def step(self) -> None:
+        """Take back a doubt about the account whose job has ended otherwise; a look once a minute at the most."""
+        await self._doubt.step(frozenset())
+
     async def known(self, job_ids: Sequence[str]) -> None:
         """Note that Kling, when asked, knew these jobs."""
         self._vanished.known(job_ids)

@@ -110,6 +110,7 @@ class Poller:
             self._failures += 1
             return _TROUBLED.pause(self._failures)
         self._failures = 0
+        await self._losses.step()
         return await self._pause()
 
     async def _pause(self) -> timedelta:
