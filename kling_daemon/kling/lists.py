@@ -118,7 +118,7 @@ class Lists:
             body["filters"] = filters
         seen: set[str] = set()
         while True:
-            page = _read_page(await self._reads.post("list", path, body))
+            page = await self._cursor_page(path, body)
             yield page
             if page.cursor is None or page.cursor in seen:
                 log.warning("kling does not say how a list goes on", path=path)
@@ -126,6 +126,16 @@ class Lists:
             seen.add(page.cursor)
             # Kling takes no time together with a cursor: the cursor bears it.
             body = {"limit": size, "cursor": page.cursor} | ({"filters": filters} if filters else {})
+
+    async def _cursor_page(self, path: str, body: dict[str, Any]) -> _Unread:
+        try:
+            return _read_page(await self._reads.post("list", path, body))
+        except KlingError as error:
+            if error.kind is not ErrorKind.BAD_REQUEST or "start_time" not in body:
+                raise
+            log.info("kling does not take the time from which on a list is wanted", path=path, error=str(error))
+        without = {key: value for key, value in body.items() if key != "start_time"}
+        return _read_page(await self._reads.post("list", path, without))
 
     async def _by_number(self, path: str, size: int) -> AsyncGenerator[_Unread, None]:
         for number in range(1, LAST_LEGACY_PAGE + 1):

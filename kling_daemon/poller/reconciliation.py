@@ -14,6 +14,8 @@ REACH = timedelta(days=3)
 """How far back lists are read for open jobs; those few that are older still are polled one by one."""
 OVERLAP = timedelta(hours=1)
 """How much is read once more: Kling's clock may differ from ours, and a task may be listed late."""
+KEPT = timedelta(days=30)
+"""For how long Kling keeps results, and lists tasks unless told otherwise: older ones are adopted by nobody."""
 NAMELESS_AFTER = timedelta(minutes=10)
 """When a task without an external id is adopted: before, it may be of a create of ours whose answer is on its way."""
 
@@ -103,7 +105,7 @@ def purpose_of(
     adopt_from = None
     if account is not None:
         adopted = account.adopted_until
-        adopt_from = account.first_at if adopted is None else max(account.first_at, adopted - OVERLAP)
+        adopt_from = max(account.first_at, now - KEPT, adopted - OVERLAP if adopted is not None else account.first_at)
         bounds.append(adopt_from)
     paths = _paths(endpoints, everything=account is not None, opens_new_generation=opens_new_generation)
     return Purpose(paths=paths, since=min(bounds), adopt_from=adopt_from) if bounds and paths else None

@@ -137,6 +137,20 @@ async def test_the_time_is_told_once_and_then_the_cursor_bears_it():
     assert all(set(body) == {"limit", "cursor"} for body in kling.bodies[1:])
 
 
+async def test_where_kling_takes_no_time_the_list_is_read_without_one():
+    async def answer(request):
+        if "start_time" in await request.json():
+            return web.json_response(envelope(None, 1201, "start_time is illegal"), status=400)
+        return await kling.serve_pages(request)
+
+    kling = Listing(40)
+    kling.answer = answer
+    async with speaking(kling) as client:
+        pages = await read(client, "/tasks", since=made(15), size=10)
+    assert [page.size for page in pages] == [10, 10, 10]
+    assert pages[-1].is_last
+
+
 async def test_filters_go_along_with_every_page():
     async with speaking(kling := Listing(15)) as client:
         await read(

@@ -8,7 +8,7 @@ from fakes.reports import make_report
 
 from kling_daemon.jobs import FailureReason, JobState
 from kling_daemon.kling.endpoints import LEGACY_PATHS
-from kling_daemon.poller.reconciliation import NAMELESS_AFTER, OVERLAP, REACH, news_of, purpose_of
+from kling_daemon.poller.reconciliation import KEPT, NAMELESS_AFTER, OVERLAP, REACH, news_of, purpose_of
 from kling_daemon.polling import Following
 from kling_daemon.store import AccountRow, StoredJob
 from kling_daemon.testing import make_job
@@ -67,6 +67,11 @@ def test_lists_are_read_back_as_far_as_is_needed(oldest_open, adopted_until, sin
     account = AccountRow(first_at=NOW - 9 * DAY, adopted_until=adopted_until)
     found = purpose(VIDEO, oldest_open=oldest_open, account=account)
     assert (found.since, found.adopt_from) == (since, adopt_from)
+
+
+def test_what_kling_keeps_no_longer_is_adopted_by_nobody():
+    found = purpose(oldest_open=None, account=AccountRow(first_at=NOW - 400 * DAY, adopted_until=None))
+    assert (found.since, found.adopt_from) == (NOW - KEPT, NOW - KEPT)
 
 
 def stored(job, **following):
