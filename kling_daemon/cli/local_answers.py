@@ -4,7 +4,7 @@ from typing import Any
 
 import pydantic
 
-from kling_daemon.client.models import Answer, HandlerModel, Moment, Page, PluginModel
+from kling_daemon.client.models import Answer, ChargeModel, HandlerModel, Moment, Page, PluginModel
 
 
 class ProblemOfConfigModel(Answer):
@@ -162,3 +162,29 @@ class ReplaySumModel(Answer):
     """The moment before which events were replayed."""
     dry_run: bool
     """True when they were only counted."""
+
+
+class RefusedLineModel(Answer):
+    """A line of a batch that the daemon did not take after all."""
+
+    line: int
+    detail: str
+
+
+class BatchModel(Answer):
+    """What a batch came to."""
+
+    name: str
+    lines: int
+    created: int
+    """How many jobs this run has created."""
+    known: int
+    """How many had been created by an earlier run."""
+    succeeded: int
+    failed: dict[str, int]
+    """How many failed, by reason."""
+    refused: list[RefusedLineModel]
+    cost: list[ChargeModel]
+    """The sum of what the jobs that have ended cost, for each kind and unit."""
+    seconds: float
+    """How long this run took."""

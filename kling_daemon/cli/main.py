@@ -11,6 +11,7 @@ VERBS = {
     "simulate": "kling_daemon.cli.simulate:simulate",
     "init": "kling_daemon.cli.init:init",
     "submit": "kling_daemon.cli.submit:submit",
+    "batch": "kling_daemon.cli.batch:batch",
     "jobs": "kling_daemon.cli.jobs:jobs",
     "explain": "kling_daemon.cli.explain:explain",
     "events": "kling_daemon.cli.events:events",

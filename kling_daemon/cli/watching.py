@@ -36,8 +36,8 @@ class Watch:
         self._cursor = page.items[0].cursor if page.items else None
 
     def expect(self, job_ids: Iterable[str]) -> None:
-        """Wait for the ends of jobs, which need not be there yet."""
-        self._open.update(job_ids)
+        """Wait for the ends of jobs, which need not be there yet; what is known to have ended is passed over."""
+        self._open.update(id_ for id_ in job_ids if id_ not in self.jobs or not self.jobs[id_].state.is_terminal)
         self._tell()
 
     def give_up(self, job_id: str) -> None:
