@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from fakes.daemon_process import PROGRAM, Machine
 from fakes.dispatching import until
+from fakes.json_schemas import violations
 
+from kling_daemon.cli.local_answers import BatchModel
 from kling_daemon.simulator import Simulator, SimulatorSettings
 
 NEW = "/text-to-video/kling-3.0"
@@ -54,6 +56,7 @@ async def test_a_batch_is_carried_out_once_however_often_it_is_run(tmp_path):
         first = await run(daemon, "shots.jsonl", "--output", "ends.jsonl", "--json")
         result = json.loads(first.stdout)
         assert first.returncode == 1
+        assert violations(BatchModel, result) == []
         assert (result["lines"], result["created"], result["known"], result["succeeded"]) == (12, 12, 0, 9)
         assert sum(result["failed"].values()) == 3
         assert result["cost"]

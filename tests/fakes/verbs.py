@@ -73,6 +73,15 @@ VERBS = {
         codes={1: ("init", *UNSOUND), 78: ("init", "--config", "{nowhere}", "--api-key", "file:{nowhere}.key")},
     ),
     "submit": Verb(words=("submit", "/text-to-video/kling-3.0", "--prompt", "a"), prints=models.JobModel),
+    "batch": Verb(
+        words=("batch", "-"),
+        prints=local.BatchModel,
+        elsewhere={
+            0: "test_batch.py::test_nothing_is_waited_for_where_that_is_said_and_time_can_be_up",
+            1: "test_batch.py::test_a_batch_is_carried_out_once_however_often_it_is_run",
+        },
+        json_elsewhere="test_batch.py::test_a_batch_is_carried_out_once_however_often_it_is_run",
+    ),
     "jobs list": Verb(words=("jobs", "list"), prints=models.Page[models.JobModel]),
     "jobs show": Verb(words=("jobs", "show", "{job}"), prints=models.JobModel, codes={1: ("jobs", "show", "no")}),
     "jobs wait": Verb(
