@@ -96,7 +96,7 @@ MISTAKES = {
     '{"prompt": "x"}': "names no endpoint",
     '{"endpoint": 7, "prompt": "x"}': "endpoint: Input should be a valid string",
     AT_NEW + "}": "no body",
-    AT_NEW + ', "promt": "x"}': "did you mean 'prompt'",
+    AT_NEW + ', "prompd": "x"}': "did you mean 'prompt'",
     AT_NEW + ', "prompt": "x", "callback_url": "u"}': "belongs into 'options'",
     AT_NEW + ', "prompt": "x", "model": "u"}': "at the end of the path",
     AT_NEW + ', "prompt": "x", "options": {"webhook": "u"}}': "'options.webhook'",
