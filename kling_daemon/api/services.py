@@ -13,7 +13,7 @@ from kling_daemon.clock import Clock
 from kling_daemon.dispatch.status import HandlerStatus
 from kling_daemon.jobs import Job
 from kling_daemon.loader import InstalledPlugin
-from kling_daemon.poller import Reconciliation
+from kling_daemon.poller import Reconciliation, Series
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store import Store
 
@@ -62,6 +62,8 @@ class ApiServices:
     check: CheckOrder
     cancel: Callable[[Job], Awaitable[Job]]
     """Ends a job that was not sent yet; raises NotCancellableError for any other."""
+    series: Callable[[str], Series | None]
+    """How often in a row Kling has not known a job, if it has not."""
     wake: Callable[[str], None]
     """Tells a handler's lane that something may be due."""
     handlers: Callable[[], Sequence[HandlerStatus]]

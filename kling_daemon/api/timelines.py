@@ -9,7 +9,7 @@ from kling_daemon.api.jobs import AMBIGUOUS, JobReference, find_job
 from kling_daemon.api.problems import ProblemError
 from kling_daemon.api.routes import Routes, get
 from kling_daemon.api.stats import PARKED
-from kling_daemon.client.models import TimelineEntryModel, TimelineModel, UpcomingModel
+from kling_daemon.client.models import TimelineEntryModel, TimelineModel, UnknownModel, UpcomingModel
 from kling_daemon.deliveries import OPEN_STATES, DeliveryState
 from kling_daemon.store import History, UnfinishedDelivery
 from kling_daemon.telemetry.redaction import redact_text
@@ -40,7 +40,13 @@ class TimelineRoutes(Routes):
             raise ProblemError(HTTPStatus.NOT_FOUND, "this job is not kept any more")
         loaded = {status.name for status in self._services.handlers()}
         needs = {row.name: row.depends_on for row in await read.handlers()}
-        return _model(history, loaded, needs)
+        series = self._services.series(job.id)
+        return _model(history, loaded, needs).model_copy(
+            update={
+                "overdue": self._services.polling.is_overdue(job, self._services.clock.now()),
+                "unknown": None if series is None else UnknownModel.model_validate(series, from_attributes=True),
+            }
+        )
 
 
 def _model(history: History, loaded: Collection[str], needs: Mapping[str, Collection[str]]) -> TimelineModel:

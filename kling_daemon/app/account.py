@@ -12,7 +12,7 @@ from kling_daemon.config import Settings
 from kling_daemon.jobs import Generation, Job
 from kling_daemon.kling.client import NEEDS_API_KEY, KlingClient
 from kling_daemon.kling.endpoints import endpoint_of
-from kling_daemon.poller import Losses, Poller, Reconciler, Reconciliation
+from kling_daemon.poller import Losses, Poller, Reconciler, Reconciliation, Series
 from kling_daemon.store import Store
 from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
 from kling_daemon.telemetry import Metrics
@@ -30,6 +30,8 @@ class Account:
     """False with access key and secret key alone."""
     reconciliation: Callable[[], Reconciliation | None] = lambda: None
     """What came of the last look at Kling's lists, if there was one."""
+    series: Callable[[str], Series | None] = lambda _job_id: None
+    """How often in a row Kling has not known a job, if it has not."""
 
     async def submit(
         self,
@@ -143,4 +145,5 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         ),
         opens_new_generation=client.opens_new_generation,
         reconciliation=lambda: reconciler.last,
+        series=losses.series,
     )

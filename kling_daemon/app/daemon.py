@@ -179,6 +179,7 @@ async def _daemon(
             submit=account.submit,
             check=account.check,
             cancel=account.canceller.cancel,
+            series=account.series,
             wake=dispatcher.wake,
             handlers=dispatcher.status,
             plugins=plugins,

@@ -10,7 +10,7 @@ from kling_daemon.cli.job_views import moment
 from kling_daemon.cli.output import printable
 
 if TYPE_CHECKING:
-    from kling_daemon.client.models import TimelineEntryModel, TimelineModel, UpcomingModel
+    from kling_daemon.client.models import TimelineEntryModel, TimelineModel, UnknownModel, UpcomingModel
 
 WIDTH = 80
 _WHEN = 10
@@ -32,6 +32,10 @@ _EFFECTS = {
 _VERDICTS = {
     "hint": "a callback without proof changes nothing; Kling is asked",
     "unreadable": "a signed callback that cannot be read; it is kept",
+}
+_FINDINGS = {
+    "doubtful": ", nor those that were made around it: the key may be one of another account",
+    "alone": ", and no other job was made around it that could tell whether the key is the right one",
 }
 _OUTCOMES = {
     "acknowledged": "done",
@@ -130,12 +134,20 @@ def _comes(upcoming: "UpcomingModel", timeline: "TimelineModel", now: datetime) 
             return when, doubt.get(upcoming.state or "", "the create is sent to Kling") + error
         case "poll":
             asked = f"; asked {timeline.polls} times since the last news by callback" if timeline.polls > 1 else ""
-            return when, f"Kling is asked how it stands, unless a callback comes first{asked}"
+            unknown = _unknown(timeline.unknown) if timeline.unknown is not None else ""
+            rarely = "; it is overdue, so this happens once an hour or a day" if timeline.overdue else ""
+            return when, f"Kling is asked how it stands, unless a callback comes first{unknown or asked}{rarely}"
         case "hint":
             return "soon", "Kling is asked, since somebody named the task without proof"
         case "delivery":
             return _delivery_comes(upcoming, when, now)
     return when, upcoming.kind
+
+
+def _unknown(unknown: "UnknownModel") -> str:
+    times = "once" if unknown.answers == 1 else f"{unknown.answers} times in a row"
+    doubt = _FINDINGS.get(unknown.finding or "", "")
+    return f"; Kling has not known it {times} since {moment(unknown.since)}{doubt}"
 
 
 def _delivery_comes(upcoming: "UpcomingModel", when: str, now: datetime) -> tuple[str, str]:

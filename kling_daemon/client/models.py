@@ -276,6 +276,18 @@ class UpcomingModel(Answer):
     error: str | None
 
 
+class UnknownModel(Answer):
+    """That Kling, whenever it was asked of late, has not known a job."""
+
+    answers: int
+    """How often in a row."""
+    since: Moment
+    """Since when; the series begins anew when the daemon starts, and when Kling could not be asked."""
+    finding: str | None
+    """What came of asking for the jobs made around it: `doubtful` where Kling does not know those either, `alone` where
+    there are none, `open` where nothing follows; null before that."""
+
+
 class TimelineModel(Answer):
     """One job's life as it was and as it will go on, without its results and whatever else is secret."""
 
@@ -291,6 +303,10 @@ class TimelineModel(Answer):
     callback_missed: bool
     polls: int
     """How often Kling was asked since the last callback or submission."""
+    overdue: bool = False
+    """Whether it has been open for longer than `poller.overdue_after`."""
+    unknown: UnknownModel | None = None
+    """Told while Kling does not know it."""
     complete: bool
     """False when the earliest entries are left out, since there are too many."""
     entries: list[TimelineEntryModel]

@@ -83,7 +83,7 @@ class Losses:
                 self._rests_until = self._clock.monotonic() + _REST
                 await self._doubt.raise_(job.id, known=look.known, unknown=look.unknown)
         log.warning("kling does not know a job", job_id=job.id, finding=look.finding.value, known=look.known)
-        self._vanished.looked_into(job.id)
+        self._vanished.looked_into(job.id, look.finding.value)
         return False
 
     async def _end(self, stored: StoredJob, look: Look) -> bool:

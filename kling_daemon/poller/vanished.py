@@ -25,8 +25,11 @@ class Series:
     polls: int
     """How the last one found the job's own count of polls, which a callback sets back."""
     began: float
+    """When it began, by the clock that never jumps."""
+    finding: str | None = None
+    """What came of looking into it last; None before that."""
     looked: float | None = None
-    """When it was last looked into, and when it began, by the clock that never jumps."""
+    """When it was last looked into, by the same clock."""
 
 
 class Vanished:
@@ -46,11 +49,11 @@ class Vanished:
         """Note that Kling did not know these jobs; return those whose series is to be looked into."""
         return [stored for stored in jobs if self._is_ripe(stored, asked_at)]
 
-    def looked_into(self, job_id: str) -> None:
+    def looked_into(self, job_id: str, finding: str) -> None:
         """Note that nothing could be concluded: the job is looked into again after as long a time."""
         series = self._series.get(job_id)
         if series is not None:
-            self._series[job_id] = replace(series, looked=self._clock.monotonic())
+            self._series[job_id] = replace(series, looked=self._clock.monotonic(), finding=finding)
 
     def known(self, job_ids: Iterable[str]) -> None:
         """End the series of jobs that Kling knows, or that have ended."""

@@ -1,14 +1,20 @@
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from fakes.local_api import daemon_and_api
+from fakes.reports import make_report
 from fakes.rough_life import rough_life
 
 from kling_daemon.cli.story import WIDTH, story
 from kling_daemon.client.models import TimelineModel
+from kling_daemon.clock import SystemClock
 from kling_daemon.jobs import FailureReason, JobState
-from kling_daemon.testing.clock import ManualClock
+from kling_daemon.poller import Series
+from kling_daemon.store import News
+from kling_daemon.testing.clock import START, ManualClock
 
 DOCS = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 
@@ -72,3 +78,29 @@ def test_words_that_a_newer_daemon_uses_are_shown_as_they_are():
     text = "\n".join(story(timeline, timeline.created_at))
     assert "surprise" in text
     assert "callback, odd" in text
+
+
+@pytest.mark.parametrize(
+    ("finding", "words"),
+    [
+        (None, "Kling has not known it 4 times in a row since 2026-09-01T12:00:00Z"),
+        ("doubtful", "the key may be one of another account"),
+        ("alone", "no other job was made around it that could tell"),
+        ("open", "Kling has not known it 4 times"),
+    ],
+)
+async def test_a_job_that_kling_does_not_know_tells_why_it_waits(api, ask, ask_json, finding, words):
+    job = await api.make_job()
+    await api.report(job, JobState.PROCESSING)
+    api.series[job.id] = Series(since=START, answers=4, polls=4, began=0.0, finding=finding)
+    told = " ".join((await ask("explain", job.id)).stdout.split())
+    assert words in told
+    unknown = {"answers": 4, "since": "2026-09-01T12:00:00.000Z", "finding": finding}
+    assert (await ask_json("explain", job.id))["unknown"] == unknown
+
+
+async def test_an_overdue_job_says_so_in_its_story(api, ask):
+    made = SystemClock().now() - timedelta(hours=73)
+    recorded = await api.store.record(News(report=make_report(state=JobState.PROCESSING, created_at=made), adopt=True))
+    told = " ".join((await ask("explain", recorded.job.id)).stdout.split())
+    assert "it is overdue, so this happens once an hour or a day" in told

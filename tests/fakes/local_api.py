@@ -25,6 +25,7 @@ from kling_daemon.ids import new_id
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin, PluginStatus
+from kling_daemon.poller import Series
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Source
 from kling_daemon.store import Intent, News, Recorded, Registration, Store
@@ -59,6 +60,7 @@ class LocalApi:
     plugins: list[InstalledPlugin] = field(default_factory=list)
     obstacles: list[str] = field(default_factory=list)
     woken: list[str] = field(default_factory=list)
+    series: dict[str, Series] = field(default_factory=dict)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     target: Target = NOWHERE
     application: web.Application | None = None
@@ -144,6 +146,7 @@ async def local_api(
             submit=api.submit,
             check=api.check,
             cancel=Canceller(store=store, tracker=api, clock=SystemClock()).cancel,
+            series=api.series.get,
             wake=api.woken.append,
             handlers=lambda: api.statuses,
             plugins=api.plugins,
