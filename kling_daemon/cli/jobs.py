@@ -87,7 +87,7 @@ def wait_for_jobs(where: Where, *, references: tuple[str, ...], timeout: timedel
 
 
 @jobs.command("cancel")
-@click.argument("references", metavar="JOB...", nargs=-1, required=True)
+@click.argument("references", metavar="JOB...", nargs=-1, required=True, shell_complete=complete_jobs)
 @json_option
 @where_options
 @pass_where
