@@ -51,17 +51,19 @@ def wants_stream(request: web.Request) -> bool:
 class EventStreams:
     """What all streams share."""
 
-    def __init__(self, pages: EventPages, tail: EventTail, *, write_within: timedelta = WRITE_WITHIN) -> None:
+    def __init__(
+        self, pages: EventPages, tail: EventTail, *, write_within: timedelta = WRITE_WITHIN, most: int = MAX_LISTENERS
+    ) -> None:
         """Take where events are read that are older than the tail's.
 
-        write_within: how long a listener may take nothing before it is cut off.
+        write_within: how long a listener may take nothing before it is cut off. most: how many listeners there may be.
         """
         self._pages = pages
         self._tail = tail
         self._write_within = write_within.total_seconds()
         self._reading = asyncio.Semaphore(_READERS)
         # Half of the files that may be open at most: the receiver's callers need connections too.
-        self._most = min(MAX_LISTENERS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._most = min(most, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 
     def close(self) -> None:
         """End all streams."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TYPES = ("job.status_changed", "job.completed", "job.failed")
 """`EventType`, written out, as importing it takes longer than `--help` may."""
 HEADINGS = ("WHEN", "TYPE", "JOB", "CHANGE", "WHY")
-WIDTHS = (24, 18, 36, 22)
+WIDTHS = (20, 18, 36, 22)
 """Of the columns in a list without an end, which cannot be measured beforehand; of all but the last."""
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -173,7 +173,7 @@ def replay_events(
 
 
 def _tell_loss(error: "DaemonError | DaemonUnreachableError") -> None:
-    click.echo(f"{error}; waiting for it", err=True)
+    click.echo(f"{error}; going on when the daemon answers", err=True)
 
 
 def event_line(event: "EventModel") -> tuple[str, ...]:

@@ -89,7 +89,7 @@ class EventStream:
         try:
             chunk = await self._response.content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise DaemonUnreachableError(f"the stream of events broke off: {type(error).__name__}") from error
+            raise DaemonUnreachableError(f"the stream of events broke off ({type(error).__name__})") from error
         if not chunk:
             raise DaemonUnreachableError("the daemon ended the stream of events")
         for block in self._blocks.feed(chunk):

@@ -11,6 +11,7 @@ from fakes.local_api import TOKEN, daemon_and_api, local_api
 from kling_daemon.api.cursors import to_cursor
 from kling_daemon.client.server_sent import Blocks
 from kling_daemon.jobs import JobState
+from kling_daemon.scopes import Scope
 from kling_daemon.testing.clock import START, ManualClock
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "text/event-stream"}
@@ -150,6 +151,24 @@ async def test_what_cannot_be_streamed_is_refused_as_every_request(tmp_path, que
 async def test_who_does_not_ask_for_a_stream_gets_the_list(tmp_path, accept):
     async with local_api(tmp_path) as api, stream(api, Accept=accept) as listener:
         assert await listener.answer.json() == {"items": [], "next": None}
+
+
+async def test_more_listeners_than_there_may_be_are_asked_to_come_later(tmp_path):
+    async with local_api(tmp_path, most_listeners=1) as api, stream(api) as first:
+        await first.block()
+        async with stream(api) as second:
+            assert (second.answer.status, second.answer.headers["Retry-After"]) == (503, "10")
+
+
+async def test_a_stream_is_broken_off_when_its_token_is_revoked(tmp_path):
+    async with local_api(tmp_path) as api:
+        _, token = await api.tokens.make("listener", Scope.READ)
+        async with stream(api, Authorization=f"Bearer {token}") as listener:
+            await listener.block()
+            await api.tokens.revoke("listener")
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await listener.block()
+        await until(lambda: api.tail.listeners == 0)
 
 
 async def test_a_listener_that_hangs_up_is_forgotten(tmp_path):

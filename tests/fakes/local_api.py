@@ -14,7 +14,7 @@ from fakes.reports import make_report
 from prometheus_client import CollectorRegistry, Counter
 
 from kling_daemon.api import ApiServices, EventStreams, EventTail, TokenRegistry, build_api
-from kling_daemon.api.event_streams import WRITE_WITHIN
+from kling_daemon.api.event_streams import MAX_LISTENERS, WRITE_WITHIN
 from kling_daemon.app.looping import looping
 from kling_daemon.bus import Bus
 from kling_daemon.client import Daemon, Target
@@ -120,6 +120,7 @@ async def local_api(
     bus: Bus | None = None,
     clock: Clock | None = None,
     write_within: timedelta = WRITE_WITHIN,
+    most_listeners: int = MAX_LISTENERS,
     first_token: str = TOKEN,
 ):
     """Run the API until the context is left; what the store draws by lot is the same each time."""
@@ -142,7 +143,7 @@ async def local_api(
             clock=clock or SystemClock(),
             polling=PollPolicy(),
             bus=api.bus,
-            streams=EventStreams(store.events, api.tail, write_within=write_within),
+            streams=EventStreams(store.events, api.tail, write_within=write_within, most=most_listeners),
             submit=api.submit,
             check=api.check,
             cancel=Canceller(store=store, tracker=api, clock=SystemClock()).cancel,
