@@ -1,6 +1,5 @@
 """`kling-daemon deliveries`: see what handlers were given, and give it again or drop it."""
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,24 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from kling_daemon.client import Daemon
-    from kling_daemon.client.models import AttemptModel, DeliveryInFullModel, DeliveryModel
+    from kling_daemon.client.models import DeliveryModel
 
 STATES = ("pending", "running", "done", "dead", "dropped")
 """`DeliveryState`, written out: importing it would take a quarter of the time that `--help` may take."""
-HEADINGS = ("DELIVERY", "HANDLER", "TYPE", "JOB", "STATE", "ATTEMPT", "WHEN", "ERROR")
-HELD = {
-    "parked": "parked: its handler is not configured",
-    "earlier": "after an earlier event of its job",
-    "dependency": "after a handler that comes first",
-    "suspect": "a suspect, waits for its turn",
-}
-"""What a delivery waits for besides its time."""
-ATTEMPT_HEADINGS = ("ATTEMPT", "BEGAN", "TOOK", "OUTCOME", "ERROR")
-
-
-SUSPECT_FROM = 2
-"""`LOSSES_OF_A_SUSPECT`, written out for the same reason as the states."""
-_SUSPECT = "; such deliveries, which may be what ends it, are tried one at a time"
 
 
 @click.group()
@@ -67,8 +52,10 @@ def list_deliveries(
     if as_json:
         print_json(page.as_json())
         return
+    from kling_daemon.cli.delivery_views import HEADINGS, delivery_line
+
     now = datetime.now(UTC)
-    print_table(HEADINGS, [_line(delivery, now) for delivery in page.items])
+    print_table(HEADINGS, [delivery_line(delivery, now) for delivery in page.items])
     if page.next:
         click.echo(f"There are more: --cursor {page.next}", err=True)
 
@@ -84,10 +71,12 @@ def show_delivery(where: Where, *, number: int, as_json: bool) -> None:
     if as_json:
         print_json(delivery.as_json())
         return
-    print_facts(_facts(delivery))
+    from kling_daemon.cli.delivery_views import ATTEMPT_HEADINGS, attempt_line, delivery_facts
+
+    print_facts(delivery_facts(delivery))
     if delivery.attempts:
         click.echo()
-        print_table(ATTEMPT_HEADINGS, [_attempt_line(attempt) for attempt in delivery.attempts])
+        print_table(ATTEMPT_HEADINGS, [attempt_line(attempt) for attempt in delivery.attempts])
 
 
 @deliveries.command("retry")
@@ -150,57 +139,7 @@ def _decide(
         if as_json:
             print_json({"items": [delivery.as_json() for delivery in decided], "next": None})
         elif decided:
+            from kling_daemon.cli.delivery_views import HEADINGS, delivery_line
+
             now = datetime.now(UTC)
-            print_table(HEADINGS, [_line(delivery, now) for delivery in decided])
-
-
-def _facts(delivery: "DeliveryInFullModel") -> list[tuple[str, str]]:
-    from kling_daemon.cli.job_views import moment
-
-    return [
-        ("delivery", str(delivery.id)),
-        ("handler", delivery.handler),
-        ("of", delivery.type),
-        ("item", delivery.item_id),
-        ("job", delivery.job_id or ""),
-        ("state", delivery.state),
-        ("attempts", str(delivery.attempt)),
-        ("made", moment(delivery.created_at)),
-        ("held", HELD.get(delivery.held, delivery.held) if delivery.held else ""),
-        ("lost", f"{delivery.losses} times with the daemon{_SUSPECT}" if delivery.losses >= SUSPECT_FROM else ""),
-        ("due", "" if delivery.finished_at else moment(delivery.due_at)),
-        ("closed", moment(delivery.finished_at) if delivery.finished_at else ""),
-        ("error", delivery.error or ""),
-        ("result", "" if delivery.result is None else json.dumps(delivery.result, ensure_ascii=False)),
-    ]
-
-
-def _attempt_line(attempt: "AttemptModel") -> tuple[str, ...]:
-    from kling_daemon.cli.durations import brief
-    from kling_daemon.cli.job_views import moment
-
-    took = brief(attempt.finished_at - attempt.started_at)
-    return str(attempt.attempt), moment(attempt.started_at), took, attempt.outcome, attempt.error or ""
-
-
-def _line(delivery: "DeliveryModel", now: datetime) -> tuple[str, ...]:
-    from kling_daemon.cli.durations import brief
-
-    if delivery.held is not None:
-        when = HELD.get(delivery.held, delivery.held)
-    elif delivery.finished_at is not None:
-        when = f"{brief(now - delivery.finished_at)} ago"
-    elif delivery.due_at > now:
-        when = f"in {brief(delivery.due_at - now)}"
-    else:
-        when = f"due for {brief(now - delivery.due_at)}"
-    return (
-        str(delivery.id),
-        delivery.handler,
-        delivery.type,
-        delivery.job_id or "-",
-        delivery.state,
-        str(delivery.attempt),
-        when,
-        delivery.error or "",
-    )
+            print_table(HEADINGS, [delivery_line(delivery, now) for delivery in decided])
