@@ -7,13 +7,15 @@ from typing import Annotated
 import pydantic
 from aiohttp import web
 
+from kling_daemon.api.cursors import to_cursor
 from kling_daemon.api.problems import ProblemError
-from kling_daemon.api.queries import Paging, Query, seconds
+from kling_daemon.api.queries import Moment, Paging, Query, seconds
 from kling_daemon.api.routes import Routes, get, post
 from kling_daemon.api.services import ApiServices
 from kling_daemon.client.models import JobModel, Page
+from kling_daemon.clock import optional
 from kling_daemon.jobs import Job, JobState
-from kling_daemon.store import AmbiguousReferenceError, Reader
+from kling_daemon.store import AmbiguousReferenceError, JobFilter, Reader
 from kling_daemon.submission import NotCancellableError
 
 MAX_WAIT = timedelta(minutes=5)
@@ -29,8 +31,22 @@ class JobsQuery(Paging):
     """Which jobs are listed."""
 
     state: JobState | None = None
+    endpoint: str | None = None
+    """Only those that were created at this path of Kling's."""
+    model: str | None = None
+    """Only those of this model."""
+    tag: Annotated[str, pydantic.Field(pattern="^[^=]+=")] | None = None
+    """Only those with this tag, as `NAME=VALUE`."""
+    since: Moment | None = None
+    """Only those that the daemon has known from this moment on."""
     overdue: bool = False
     """Only those that have been open for longer than `poller.overdue_after`."""
+
+    def wanted(self) -> JobFilter:
+        """Return it for the store."""
+        name, found, value = (self.tag or "").partition("=")
+        tag = (name, value) if found else None
+        return JobFilter(state=self.state, endpoint=self.endpoint, model=self.model, tag=tag, since=self.since)
 
 
 class WaitQuery(Query):
@@ -45,15 +61,26 @@ class JobRoutes(Routes):
 
     @get("/api/v1/jobs")
     async def list_jobs(self, query: JobsQuery) -> Page[JobModel]:
-        """List jobs, the latest first."""
-        since = self._services.clock.now() - self._services.polling.overdue_after
-        limit, before, state = query.limit + 1, query.cursor, query.state
+        """List jobs, the latest first.
+
+        A part looks at some thousand jobs at most: where few are asked for, it may have fewer than `limit`, even none,
+        and the list goes on as long as there is a `next`.
+        """
         if query.overdue:
-            rows = await self._read.overdue_jobs(since, limit=limit, before=before, state=state)
+            part, following = await self._overdue(query)
         else:
-            rows = await self._read.jobs(limit=limit, before=before, state=state)
-        part, following = query.cut(rows, lambda row: row[0])
+            pages = self._read.job_pages
+            part, further = await pages.falling(query.wanted(), limit=query.limit, before=query.cursor)
+            following = optional(to_cursor, further)
         return Page[JobModel](items=[job_model(job, self._services) for _, job in part], next=following)
+
+    async def _overdue(self, query: JobsQuery) -> tuple[list[tuple[int, Job]], str | None]:
+        late = self._services.clock.now() - self._services.polling.overdue_after
+        after = 0 if query.since is None else await self._read.job_pages.before(query.since)
+        rows = await self._read.overdue_jobs(late, limit=query.limit + 1, before=query.cursor, state=query.state)
+        part, following = query.cut(rows, lambda row: row[0])
+        wanted = query.wanted()
+        return [(seq, job) for seq, job in part if seq > after and wanted.takes(job)], following
 
     @get("/api/v1/jobs/{ref}", problems=AMBIGUOUS)
     async def show_job(self, ref: JobReference) -> JobModel:

@@ -1,17 +1,32 @@
 """`kling-daemon jobs`: see jobs, wait for their ends, and give them up."""
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kling_daemon.cli.candidates import complete_jobs
 from kling_daemon.cli.durations import DurationType
 from kling_daemon.cli.exit_codes import FAILED, UnreachableExit
+from kling_daemon.cli.moments import MomentType
 from kling_daemon.cli.output import json_option, print_facts, print_json, print_table
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
+if TYPE_CHECKING:
+    from kling_daemon.client import Daemon
+    from kling_daemon.client.models import JobModel, Page
+
 STATES = ("queued", "submitted", "processing", "succeeded", "failed")
 """`JobState`, written out: importing it would take a quarter of the time that `--help` may take."""
+
+
+def _read_tag(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    key, found, value = text.partition("=")
+    if not key or not found:
+        raise click.BadParameter(f"{text!r} is no tag; write KEY=VALUE")
+    return key, value
 
 
 @click.group()
@@ -22,17 +37,28 @@ def jobs() -> None:
 
 @jobs.command("list")
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--endpoint", metavar="PATH", help="Only jobs that were created at this path of Kling's.")
+@click.option("--model", metavar="MODEL", help="Only jobs of this model.")
+@click.option("--tag", metavar="KEY=VALUE", callback=_read_tag, help="Only jobs with this tag.")
+@click.option("--since", type=MomentType(), help="Only jobs known from then on: 2026-11-21T19:18:39Z, or 90m ago.")
 @click.option("--overdue", is_flag=True, help="Only jobs that have been open for too long (poller.overdue_after).")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
 @click.option("--cursor", metavar="NEXT", help="Go on where an earlier list ended.")
 @json_option
 @where_options
 @pass_where
-def list_jobs(where: Where, *, state: str | None, overdue: bool, limit: int, cursor: str | None, as_json: bool) -> None:
+def list_jobs(where: Where, /, *, limit: int, cursor: str | None, as_json: bool, **filters: Any) -> None:
     """Show jobs, the latest first."""
     from kling_daemon.cli.job_views import HEADINGS, job_lines
 
-    page = talk(where, lambda daemon: daemon.jobs(state=state, overdue=overdue, limit=limit, cursor=cursor))
+    async def listed(daemon: "Daemon") -> "Page[JobModel]":
+        page = await daemon.jobs(limit=limit, cursor=cursor, **filters)
+        while page.next and len(page.items) < limit:  # where few are asked for, a part may be short
+            more = await daemon.jobs(limit=limit - len(page.items), cursor=page.next, **filters)
+            page = more.model_copy(update={"items": [*page.items, *more.items]})
+        return page
+
+    page = talk(where, listed)
     if as_json:
         print_json(page.as_json())
         return

@@ -122,10 +122,32 @@ class Daemon:
         return (await self._post("orders/check", body, Page[CheckedModel])).items
 
     async def jobs(
-        self, *, state: str | None = None, overdue: bool = False, limit: int = 50, cursor: str | None = None
+        self,
+        *,
+        state: str | None = None,
+        endpoint: str | None = None,
+        model: str | None = None,
+        tag: tuple[str, str] | None = None,
+        since: datetime | None = None,
+        overdue: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
     ) -> Page[JobModel]:
-        """Return a part of the jobs, the latest first; overdue: only of those that have been open for too long."""
-        query = {"state": state, "overdue": "true" if overdue else None, "limit": limit, "cursor": cursor}
+        """Return a part of the jobs, the latest first; with filters it may be short, and goes on while it has a `next`.
+
+        tag: a name and a value. since: aware; only jobs that the daemon has known from then on.
+        overdue: only those that have been open for too long.
+        """
+        query = {
+            "state": state,
+            "endpoint": endpoint,
+            "model": model,
+            "tag": "=".join(tag) if tag is not None else None,
+            "since": optional(to_rfc3339, since),
+            "overdue": "true" if overdue else None,
+            "limit": limit,
+            "cursor": cursor,
+        }
         return await self._get("jobs", Page[JobModel], query)
 
     async def job(self, reference: str) -> JobModel:

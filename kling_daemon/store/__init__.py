@@ -7,6 +7,7 @@ from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavail
 from kling_daemon.store.event_pages import ALL_EVENTS, EventFilter, EventPages
 from kling_daemon.store.fanout import Registration
 from kling_daemon.store.history import History, HistoryEntry, UnfinishedDelivery
+from kling_daemon.store.job_pages import JobFilter, JobPages
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
 from kling_daemon.store.reader import AmbiguousReferenceError, CallbackRow, DeliveryRow, HandlerRow, Reader
 from kling_daemon.store.replays import Replay, Replayable, Replayed
@@ -34,6 +35,8 @@ __all__ = [
     "History",
     "HistoryEntry",
     "Intent",
+    "JobFilter",
+    "JobPages",
     "KnownToken",
     "News",
     "OldRows",

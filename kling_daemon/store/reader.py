@@ -25,6 +25,7 @@ from kling_daemon.store.history import (
     entry_from_row,
     unfinished_from_row,
 )
+from kling_daemon.store.job_pages import JobPages
 from kling_daemon.store.queries import Queries
 from kling_daemon.store.rows import from_row, notice_from_row
 from kling_daemon.store.tokens import KnownToken, token_from_row
@@ -110,6 +111,7 @@ class Reader:
         self._account = account
         self._queries = Queries(connection, "reader")
         self._events = EventPages(connection)
+        self.job_pages = JobPages(connection)
 
     async def job(self, reference: str) -> Job | None:
         """Find a job by its own id, else Kling's task id, else its external id.
@@ -141,16 +143,10 @@ class Reader:
             hinted_at=await self._queries.moment("hinted_at", (stored.job.task_id, stored.job.account)),
         )
 
-    async def jobs(
-        self, *, limit: int, before: int | None = None, state: JobState | None = None
-    ) -> list[tuple[int, Job]]:
+    async def jobs(self, *, limit: int, before: int | None = None) -> list[tuple[int, Job]]:
         """Return a page of jobs with their row numbers, the latest first."""
-        parameters = {
-            "before": _FAR if before is None else before,
-            "state": state.value if state else None,
-            "limit": limit,
-        }
-        return [(row["seq"], from_row(row).job) for row in await self._queries.all("jobs", parameters)]
+        rows, _ = await self.job_pages.falling(limit=limit, before=before)
+        return rows
 
     async def overdue_jobs(
         self, since: datetime, *, limit: int, before: int | None = None, state: JobState | None = None

@@ -6,7 +6,7 @@ import pytest
 from fakes.stored_news import all_of, callback, news, opened, record_all
 
 from kling_daemon.jobs import JobState
-from kling_daemon.store import DATABASE, AmbiguousReferenceError, Reader
+from kling_daemon.store import DATABASE, AmbiguousReferenceError, JobFilter, Reader
 from kling_daemon.store.connection import open_reader
 
 
@@ -39,7 +39,7 @@ async def test_counts_are_by_state_and_type(tmp_path):
         await record_all(store, [news("t1"), news("t2", JobState.PROCESSING)])
         assert await store.read.job_counts() == {"succeeded": 1, "processing": 1}
         assert await store.read.event_counts() == {"job.status_changed": 2, "job.completed": 1}
-        assert await all_of(store.read.jobs, state=JobState.PROCESSING) != []
+        assert (await store.read.job_pages.falling(JobFilter(state=JobState.PROCESSING), limit=9))[0] != []
 
 
 async def test_a_connection_for_reading_cannot_write(tmp_path):

@@ -7,11 +7,6 @@ SELECT {columns} FROM jobs WHERE task_id = ? LIMIT 2;
 -- name: jobs_by_external_id
 SELECT {columns} FROM jobs WHERE external_id = ? LIMIT 2;
 
--- name: jobs
-SELECT {columns} FROM jobs
-WHERE seq < :before AND (:state IS NULL OR state = :state)
-ORDER BY seq DESC LIMIT :limit;
-
 -- name: overdue
 -- what is open since before then; each part is a range of `jobs_open`
 SELECT seq, max(submitted_at, created_at) AS since FROM jobs
