@@ -174,6 +174,7 @@ def _delivery_comes(upcoming: "UpcomingModel", when: str, now: datetime) -> tupl
 def _wrapped(when: str, text: str) -> list[str]:
     indent = " " * _WHEN + "  " * text.startswith("  ")
     return textwrap.wrap(
-        printable(text.strip()), WIDTH, initial_indent=when.ljust(_WHEN) + indent[_WHEN:], subsequent_indent=indent,
+        printable(text.strip()), WIDTH,
+        initial_indent=f"{when} ".ljust(_WHEN) + indent[_WHEN:], subsequent_indent=indent,
         break_on_hyphens=False, break_long_words=False,
     )  # fmt: skip

@@ -104,3 +104,10 @@ async def test_an_overdue_job_says_so_in_its_story(api, ask):
     recorded = await api.store.record(News(report=make_report(state=JobState.PROCESSING, created_at=made), adopt=True))
     told = " ".join((await ask("explain", recorded.job.id)).stdout.split())
     assert "it is overdue, so this happens once an hour or a day" in told
+
+
+async def test_what_lies_far_ahead_is_told_from_what_comes_then(api, ask):
+    made = SystemClock().now() - timedelta(hours=73)
+    recorded = await api.store.record(News(report=make_report(state=JobState.PROCESSING, created_at=made), adopt=True))
+    told = (await ask("explain", recorded.job.id)).stdout
+    assert re.search(r"^in [0-9a-z ]+ Kling is asked", told, flags=re.MULTILINE)
