@@ -194,6 +194,11 @@ class Reader:
             "job": job_id,
             "limit": limit,
         }
+        statement = "deliveries"
+        if job_id is not None:
+            statement = "deliveries_of_job"
+        elif state is DeliveryState.DEAD:
+            statement = "dead_deliveries"
         return [
             DeliveryRow(
                 id=row["seq"],
@@ -211,7 +216,7 @@ class Reader:
                 error=row["error"],
                 result=optional(json.loads, row["result"]),
             )
-            for row in await self._queries.all("deliveries", parameters)
+            for row in await self._queries.all(statement, parameters)
         ]
 
     async def attempts(self, delivery: int, *, limit: int) -> list[AttemptRow]:

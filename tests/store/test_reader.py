@@ -1,5 +1,6 @@
 import hashlib
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from fakes.stored_news import all_of, callback, news, opened, record_all
 from kling_daemon.jobs import JobState
 from kling_daemon.store import DATABASE, AmbiguousReferenceError, JobFilter, Reader
 from kling_daemon.store.connection import open_reader
+from kling_daemon.store.statements import Statements
 
 
 async def test_a_job_is_found_by_its_own_id_else_klings_id_else_its_external_id(tmp_path):
@@ -79,3 +81,14 @@ async def test_damage_is_found_and_told(tmp_path):
     db.close()
     async with Reader.of(tmp_path) as outside:
         assert await outside.flaws() != []
+
+
+async def test_deliveries_of_a_job_and_dead_ones_are_found_without_reading_the_others(tmp_path):
+    async with opened(tmp_path):
+        pass
+    given, sql = dict.fromkeys(("before", "state", "handler", "job", "limit")), Statements("reader")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        for name, index in (("deliveries_of_job", "deliveries_once (event=?)"), ("dead_deliveries", "deliveries_dead")):
+            plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql[name]}", given)]
+            assert plan[0] == "SEARCH d USING INTEGER PRIMARY KEY (rowid=?)", plan
+            assert any(index in step for step in plan), plan

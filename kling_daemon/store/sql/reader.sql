@@ -88,7 +88,7 @@ SELECT min(received_at) AS due_at FROM hints WHERE task_id = ? AND account = ?;
 -- name: event_counts
 SELECT type, count(*) AS events FROM events GROUP BY type;
 
--- name: deliveries
+-- name: delivery
 SELECT d.seq, h.name AS handler, coalesce(e.type, 'notice') AS type, j.id AS job_id, coalesce(e.id, n.id) AS item_id,
   d.state, d.attempt, d.losses, d.due_at, d.created_at, d.finished_at, d.error, d.result,
   CASE -- in the order in which a claim looks
@@ -109,9 +109,27 @@ FROM deliveries d
 JOIN handlers h ON h.seq = d.handler
 LEFT JOIN events e ON e.seq = d.event
 LEFT JOIN notices n ON n.seq = d.notice
-LEFT JOIN jobs j ON j.seq = d.job
-WHERE d.seq < :before AND (:state IS NULL OR d.state = :state) AND (:handler IS NULL OR h.name = :handler)
-  AND (:job IS NULL OR j.id = :job)
+LEFT JOIN jobs j ON j.seq = d.job;
+
+-- name: delivery_filters
+d.seq < :before AND (:state IS NULL OR d.state = :state) AND (:handler IS NULL OR h.name = :handler);
+
+-- name: deliveries
+{delivery}
+WHERE {delivery_filters}
+ORDER BY d.seq DESC LIMIT :limit;
+
+-- name: deliveries_of_job
+-- a handful, found by their job's events
+{delivery}
+WHERE {delivery_filters} AND d.seq IN (
+  SELECT o.seq FROM jobs w CROSS JOIN events v ON v.job = w.seq CROSS JOIN deliveries o ON o.event = v.seq WHERE w.id = :job)
+ORDER BY d.seq DESC LIMIT :limit;
+
+-- name: dead_deliveries
+-- they may be so rare among all deliveries that no scan would ever find them
+{delivery}
+WHERE {delivery_filters} AND d.seq IN (SELECT seq FROM deliveries INDEXED BY deliveries_dead WHERE state = 'dead')
 ORDER BY d.seq DESC LIMIT :limit;
 
 -- name: attempts
