@@ -31,6 +31,8 @@ class Recorder:
         self._on_failure = on_failure
         self._began = clock.monotonic()
         self._has_failed = False
+        self.has_noted = False
+        """True once there is an exchange in the file."""
 
     @classmethod
     @contextmanager
@@ -38,6 +40,8 @@ class Recorder:
         cls, path: Path, clock: Clock, *, source: str, keep_prompts: bool, on_failure: Callable[[str], None]
     ) -> Iterator[Self]:
         """Make a file, mode 600, and record into it until the context is left. OSError, also if there is one already.
+
+        When an error ends it before anything was noted, such as a port that is taken, no file is left behind.
 
         source: where the answers come from. on_failure: told why the recording ended early, such as a full disk.
         """
@@ -48,11 +52,17 @@ class Recorder:
                 "recording": FORMAT,
                 "made_by": f"kling-daemon {__version__}",
                 "at": to_rfc3339(clock.now()),
-                "source": source,
+                "source": redact_text(source),
                 "prompts": "kept" if keep_prompts else "masked",
             }
             _write_line(file, json.dumps(head))
-            yield cls(file, clock, Masks(keep_prompts=keep_prompts), on_failure=on_failure)
+            recorder = cls(file, clock, Masks(keep_prompts=keep_prompts), on_failure=on_failure)
+            try:
+                yield recorder
+            except BaseException:
+                if not recorder.has_noted:
+                    path.unlink(missing_ok=True)
+                raise
 
     def asked(
         self,
@@ -132,6 +142,7 @@ class Recorder:
             return
         try:
             _write_line(self._file, exchange.line())
+            self.has_noted = True
         except OSError as error:
             self._has_failed = True
             self._on_failure(f"the recording has ended: {error.strerror or error}")

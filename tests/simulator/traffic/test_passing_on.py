@@ -1,4 +1,5 @@
 import json
+import socket
 from dataclasses import replace
 
 import aiohttp
@@ -90,3 +91,15 @@ def test_a_file_that_is_there_is_not_recorded_into(tmp_path):
     result = CliRunner().invoke(simulate, ["--record", str(path)])
     assert (result.exit_code, "File exists" in result.output) == (1, True)
     assert path.read_text() == "{}"
+
+
+def test_a_port_that_is_taken_leaves_no_file_behind(tmp_path):
+    path = tmp_path / "r.jsonl"
+    with socket.socket() as taken:
+        taken.bind(ANYWHERE)
+        taken.listen()
+        for more in ([], ["--upstream", "http://127.0.0.1:1"]):
+            listen = f"127.0.0.1:{taken.getsockname()[1]}"
+            result = CliRunner().invoke(simulate, ["--listen", listen, "--record", str(path), *more])
+            assert (result.exit_code, "cannot listen" in result.output) == (1, True)
+            assert not path.exists()
