@@ -5,6 +5,7 @@ order, repetition and the mix of callbacks and polls cannot matter. Only between
 decide: the first one committed stands.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -85,7 +86,7 @@ class Change:
     """This very report contradicts the end that stands."""
 
 
-def adopt(report: Report, account: str) -> Change:
+def adopt(report: Report, account: str, tags: Mapping[str, str] | None = None) -> Change:
     """Make the job that a report about an unknown task speaks of; the report must bear a task id."""
     if report.task_id is None:
         raise ValueError("a report without a task id creates no job")
@@ -104,7 +105,7 @@ def adopt(report: Report, account: str) -> Change:
         message=report.message,
         outputs=report.outputs,
         cost=report.cost,
-        tags={},
+        tags=dict(tags) if tags else {},
         origin=Origin.ADOPTED,
         created_at=report.created_at or report.received_at,
         submitted_at=report.created_at or report.received_at,

@@ -18,10 +18,12 @@ from kling_daemon.api.services import ApiServices
 from kling_daemon.api.stats import StatsRoutes
 from kling_daemon.api.timelines import TimelineRoutes
 from kling_daemon.api.tokens import TokenRoutes
+from kling_daemon.api.tracks import TrackRoutes
 from kling_daemon.api.waiting import WaitingRoom
 
 _PARTS: tuple[type[Routes], ...] = (
     OrderRoutes,
+    TrackRoutes,
     JobRoutes,
     TimelineRoutes,
     EventRoutes,

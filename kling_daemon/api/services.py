@@ -13,7 +13,7 @@ from kling_daemon.clock import Clock
 from kling_daemon.dispatch.status import HandlerStatus
 from kling_daemon.jobs import Job
 from kling_daemon.loader import InstalledPlugin
-from kling_daemon.poller import Reconciliation, Series
+from kling_daemon.poller import Named, NamedTask, Reconciliation, Series
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store import Store
 
@@ -64,6 +64,8 @@ class ApiServices:
     """Ends a job that was not sent yet; raises NotCancellableError for any other."""
     series: Callable[[str], Series | None]
     """How often in a row Kling has not known a job, if it has not."""
+    track: Callable[[Sequence[NamedTask]], Awaitable[list[Named]]] | None
+    """Tracks tasks that were created elsewhere; None without a key to ask Kling with."""
     wake: Callable[[str], None]
     """Tells a handler's lane that something may be due."""
     handlers: Callable[[], Sequence[HandlerStatus]]

@@ -1,6 +1,6 @@
 """The part of the daemon that speaks to Kling, for one account: creates, polls and what watches over both."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from kling_daemon.config import Settings
 from kling_daemon.jobs import Generation, Job
 from kling_daemon.kling.client import NEEDS_API_KEY, KlingClient
 from kling_daemon.kling.endpoints import endpoint_of
-from kling_daemon.poller import Losses, Poller, Reconciler, Reconciliation, Series
+from kling_daemon.poller import Losses, Named, NamedTask, NamedTasks, Poller, Reconciler, Reconciliation, Series
 from kling_daemon.store import Store
 from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
 from kling_daemon.telemetry import Metrics
@@ -26,6 +26,8 @@ class Account:
     loops: Mapping[str, Loop]
     intake: Intake | None
     canceller: Canceller
+    track: Callable[[Sequence[NamedTask]], Awaitable[list[Named]]] | None = None
+    """Tracks tasks that somebody names; None without a key."""
     opens_new_generation: bool = True
     """False with access key and secret key alone."""
     reconciliation: Callable[[], Reconciliation | None] = lambda: None
@@ -143,6 +145,9 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         canceller=Canceller(
             store=parts.store, tracker=parts.tracker, clock=parts.clock, on_cancelled=submitter.note_cancelled
         ),
+        track=NamedTasks(
+            store=parts.store, tracker=parts.tracker, client=client, health=health, clock=parts.clock
+        ).track,
         opens_new_generation=client.opens_new_generation,
         reconciliation=lambda: reconciler.last,
         series=losses.series,

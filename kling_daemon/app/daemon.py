@@ -180,6 +180,7 @@ async def _daemon(
             check=account.check,
             cancel=account.canceller.cancel,
             series=account.series,
+            track=account.track,
             wake=dispatcher.wake,
             handlers=dispatcher.status,
             plugins=plugins,

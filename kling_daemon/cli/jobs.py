@@ -1,7 +1,7 @@
 """`kling-daemon jobs`: see jobs, wait for their ends, and give them up."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -9,7 +9,7 @@ from kling_daemon.cli.candidates import complete_jobs
 from kling_daemon.cli.durations import DurationType
 from kling_daemon.cli.exit_codes import FAILED, UnreachableExit
 from kling_daemon.cli.moments import MomentType
-from kling_daemon.cli.output import json_option, print_facts, print_json, print_table
+from kling_daemon.cli.output import json_option, print_facts, print_json, print_table, printable
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
@@ -134,3 +134,86 @@ def cancel_jobs(where: Where, *, references: tuple[str, ...], as_json: bool) -> 
         click.echo(f"Error: {reference}: {error}", err=True)
     if errors:
         raise click.exceptions.Exit(FAILED)
+
+
+@jobs.command("track")
+@click.argument("task_ids", metavar="TASK_ID...", nargs=-1, required=True)
+@click.option("--endpoint", metavar="PATH", help="The path that created them; needed for solutions and key pairs.")
+@click.option("--external-id", metavar="ID", help="The id that its creator gave it, if Kling does not tell.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A note on the jobs; repeatable.")
+@json_option
+@where_options
+@pass_where
+def track_jobs(
+    where: Where,
+    *,
+    task_ids: tuple[str, ...],
+    endpoint: str | None,
+    external_id: str | None,
+    tags: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Track tasks that were created elsewhere, by Kling's ids; Kling is asked about each at once.
+
+    Exits with 1 when any of them is not tracked, since Kling does not know it or cannot be asked now.
+    """
+    from kling_daemon.cli.tracking import GOOD, tell_track, track
+    from kling_daemon.client.models import NamedTaskModel
+
+    if external_id is not None and len(set(task_ids)) > 1:
+        raise click.UsageError("--external-id is that of one task; give one TASK_ID")
+    noted = read_tags(tags)
+    tasks = [NamedTaskModel(task_id=id_, endpoint=endpoint, external_id=external_id, tags=noted) for id_ in task_ids]
+    found = talk(where, lambda daemon: track(daemon, tasks))
+    if as_json:
+        print_json({"items": [one.as_json() for one in found], "next": None})
+    else:
+        tell_track(found)
+    if any(one.finding not in GOOD for one in found):
+        raise click.exceptions.Exit(FAILED)
+
+
+@jobs.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), help="By default as its name ends.")
+@click.option("--endpoint", metavar="PATH", help="The path that created those for which the file names none.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A note on the jobs; repeatable.")
+@json_option
+@where_options
+@pass_where
+def import_jobs(
+    where: Where, *, file: BinaryIO, form: str | None, endpoint: str | None, tags: tuple[str, ...], as_json: bool
+) -> None:
+    """Track the tasks that FILE names: ids, task objects or list answers of Kling's; - for standard input.
+
+    A file with a line that names no task is refused as a whole. Imported again, nothing changes.
+    """
+    from kling_daemon.cli.batch_files import Form, Mistake, form_of
+    from kling_daemon.cli.importing import tasks_of
+    from kling_daemon.cli.tracking import GOOD, tell_track, track
+
+    noted = read_tags(tags)
+    read = list(tasks_of(file, Form(form or form_of(str(getattr(file, "name", "")))), endpoint, noted))
+    mistakes = [one for one in read if isinstance(one, Mistake)]
+    for mistake in mistakes:
+        click.echo(f"line {mistake.number}: {printable(mistake.message)}", err=True)
+    if mistakes:
+        raise click.UsageError("nothing was imported")
+    tasks = [one for one in read if not isinstance(one, Mistake)]
+    found = talk(where, lambda daemon: track(daemon, [task for _, task in tasks]))
+    if as_json:
+        print_json({"items": [one.as_json() for one in found], "next": None})
+    else:
+        lines = {task.task_id: number for number, task in reversed(tasks)}
+        tell_track(found, [lines[one.task_id] for one in found])
+    if any(one.finding not in GOOD for one in found):
+        raise click.exceptions.Exit(FAILED)
+
+
+def read_tags(tags: tuple[str, ...]) -> dict[str, str]:
+    """Return tags that were typed; a usage error for what is none."""
+    pairs = [tag.partition("=") for tag in tags]
+    for key, equals, value in pairs:
+        if not key or not equals:
+            raise click.UsageError(f"{key + equals + value!r} is no tag; write KEY=VALUE")
+    return {key: value for key, _, value in pairs}

@@ -30,6 +30,7 @@ from kling_daemon.client.models import (
     HealthModel,
     JobModel,
     MadeTokenModel,
+    NamedTaskModel,
     Page,
     PluginModel,
     ProblemModel,
@@ -38,6 +39,7 @@ from kling_daemon.client.models import (
     SubmitModel,
     TimelineModel,
     TokenModel,
+    TrackedModel,
 )
 from kling_daemon.clock import optional, to_rfc3339
 from kling_daemon.scopes import Scope
@@ -153,6 +155,11 @@ class Daemon:
     async def job(self, reference: str) -> JobModel:
         """Return the job with this id, task id or external id."""
         return await self._get(f"jobs/{_segment(reference)}", JobModel)
+
+    async def track(self, tasks: Sequence[NamedTaskModel]) -> list[TrackedModel]:
+        """Have tasks tracked that were created elsewhere, at most 500; Kling is asked about each of them."""
+        body = {"tasks": [task.model_dump(mode="json") for task in tasks]}
+        return (await self._post("track", body, Page[TrackedModel])).items
 
     async def cancel(self, reference: str) -> JobModel:
         """End a job that was not sent yet and return it; one that was cancelled before is returned as it stands."""

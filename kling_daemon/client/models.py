@@ -186,6 +186,40 @@ class EventModel(Answer):
     """Its place in the order of all events."""
 
 
+class NamedTaskModel(pydantic.BaseModel):
+    """A task that is to be tracked, though it was created elsewhere."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    task_id: str
+    """Kling's id."""
+    endpoint: str | None = None
+    """The path that created it; a solution, and with a key pair any older task, is not found without it."""
+    external_id: str | None = None
+    """The id that its creator gave it, for the case that Kling does not tell."""
+    tags: dict[str, str] = {}
+
+
+class TrackModel(pydantic.BaseModel):
+    """Tasks that are to be tracked."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    tasks: Annotated[list[NamedTaskModel], pydantic.Field(max_length=500)]
+
+
+class TrackedModel(Answer):
+    """What became of a task that was to be tracked."""
+
+    task_id: str
+    finding: str
+    """`tracked`, `known` (it was already), `unknown` (Kling does not know it), `unasked` (Kling could not be asked) or
+    `refused`; of the last three nothing is kept."""
+    job: JobModel | None
+    detail: str
+    """Why it is not tracked; empty when it is."""
+
+
 class DeliveryModel(Answer):
     """The promise that one handler gets one event or notice, and where it stands."""
 

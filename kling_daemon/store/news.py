@@ -1,5 +1,6 @@
 """What is handed to the store to be recorded, and what it answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -54,6 +55,8 @@ class News:
     """Recorded only if the job is still followed exactly so, which means that nothing has come of it meanwhile."""
     adopt: bool = False
     """Make a job of a task that is not known yet."""
+    tags: Mapping[str, str] | None = None
+    """What is noted on a job that is made so."""
     hint: HintWeight | None = None
     hinted_task_id: str | None = None
     """The task id that a hint names; without a job that it is about, what Kling is asked about when there is time."""

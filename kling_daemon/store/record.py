@@ -176,7 +176,7 @@ class Recorder:
             return Effect.IGNORED, None
         if known is None:
             seq = self._sequences.next("jobs")
-            change = adopt(report, self._account)
+            change = adopt(report, self._account, news.tags)
             effect = Effect.ADVANCED
         else:
             seq = known.seq

@@ -1,6 +1,6 @@
 """A local API on real sockets over a real store, with the rest of the daemon reduced to what a test wants to see."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,7 +25,7 @@ from kling_daemon.ids import new_id
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin, PluginStatus
-from kling_daemon.poller import Series
+from kling_daemon.poller import Finding, Named, NamedTask, Series
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Source
 from kling_daemon.store import Intent, News, Recorded, Registration, Store
@@ -96,6 +96,21 @@ class LocalApi:
         if external_id is not None and await self.store.read.job(external_id) is not None:
             raise SubmitRefusedError(f"the external id {external_id!r} is already that of a job")
 
+    async def track(self, tasks: Sequence[NamedTask]) -> list[Named]:
+        """Find tasks whose ids begin with `t` as a Kling that knows them would; no other is known."""
+        found = []
+        for task in tasks:
+            if not task.task_id.startswith("t"):
+                found.append(Named(task_id=task.task_id, finding=Finding.UNKNOWN, detail="Kling does not know it"))
+                continue
+            known = await self.store.read.job(task.task_id)
+            finding = Finding.TRACKED if known is None else Finding.KNOWN
+            if known is None:
+                report = make_report(task.task_id, JobState.SUBMITTED, endpoint=task.endpoint)
+                known = (await self.store.record(News(report=report, adopt=True, tags=task.tags))).job
+            found.append(Named(task_id=task.task_id, finding=finding, job=known))
+        return found
+
     async def make_job(self, tags: Mapping[str, str] = MappingProxyType({})) -> Job:
         """Have a queued job."""
         return await self.submit("/text-to-video/kling-3.0", {}, tags=tags, external_id=None)
@@ -148,6 +163,7 @@ async def local_api(
             check=api.check,
             cancel=Canceller(store=store, tracker=api, clock=SystemClock()).cancel,
             series=api.series.get,
+            track=api.track,
             wake=api.woken.append,
             handlers=lambda: api.statuses,
             plugins=api.plugins,

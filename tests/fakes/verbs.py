@@ -87,6 +87,16 @@ VERBS = {
     "jobs wait": Verb(
         words=("jobs", "wait", "{job}"), prints=models.Page[models.JobModel], codes={1: ("jobs", "wait", "no")}
     ),
+    "jobs track": Verb(
+        words=("jobs", "track", "t1"),
+        prints=models.Page[models.TrackedModel],
+        codes={1: ("jobs", "track", "t1", "nobody")},
+    ),
+    "jobs import": Verb(
+        words=("jobs", "import", "-"),
+        prints=models.Page[models.TrackedModel],
+        elsewhere={1: "test_importing.py::test_what_kling_does_not_know_is_named_with_its_line"},
+    ),
     "jobs cancel": Verb(
         words=("jobs", "cancel", "{queued}"),
         prints=models.Page[models.JobModel],
