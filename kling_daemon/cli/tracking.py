@@ -18,7 +18,8 @@ async def track(daemon: Daemon, tasks: Sequence[NamedTaskModel]) -> list[Tracked
     """Return what became of each task, in their order; one that is named twice is asked about once."""
     once = list({task.task_id: task for task in reversed(tasks)}.values())[::-1]
     found: list[TrackedModel] = []
-    for start in range(0, len(once), PART):
+    # Asked for nothing it is asked all the same: a daemon that is not there must not look like one that has done it.
+    for start in range(0, max(len(once), 1), PART):
         found += await daemon.track(once[start : start + PART])
     return found
 
