@@ -135,3 +135,23 @@ async def test_overdue_jobs_are_marked_and_listed_alone(api, ask, ask_json):
     assert lines[1].startswith(f"{job.id}  processing, overdue  ")
     assert "overdue: open for longer than" in (await ask("jobs", "show", job.id)).stdout
     assert [one["id"] for one in (await ask_json("jobs", "list", "--overdue"))["items"]] == [job.id]
+
+
+async def test_jobs_are_listed_by_endpoint_tag_model_and_time(api, ask, ask_json):
+    legacy = await api.submit("/v1/videos/text2video", {}, tags={"shot": "7", "note": "a=b"}, external_id=None)
+    new = await api.make_job()
+    whole = [new.id, legacy.id]
+    for words, expected in (
+        (("--endpoint", "/v1/videos/text2video"), [legacy.id]),
+        (("--tag", "shot=7"), [legacy.id]),
+        (("--tag", "note=a=b"), [legacy.id]),
+        (("--tag", "shot=8"), []),
+        (("--model", "none"), []),
+        (("--since", "1h"), whole),
+        (("--since", "2999-01-01T00:00:00Z"), []),
+        (("--since", "1h", "--overdue"), []),
+    ):
+        listed = await ask_json("jobs", "list", *words)
+        assert [job["id"] for job in listed["items"]] == expected, words
+    for wrong in (("--tag", "shot"), ("--tag", "=7"), ("--since", "yesterday")):
+        assert (await ask("jobs", "list", *wrong)).exit_code == 2
