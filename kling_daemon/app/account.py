@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from kling_daemon.app.looping import Loop
 from kling_daemon.app.secrets import kling_credential
+from kling_daemon.app.watching import Watching
 from kling_daemon.clock import Clock
 from kling_daemon.config import Settings
 from kling_daemon.jobs import Generation, Job
@@ -16,7 +18,10 @@ from kling_daemon.poller import Losses, Named, NamedTask, NamedTasks, Poller, Re
 from kling_daemon.store import Store
 from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
 from kling_daemon.telemetry import Metrics
-from kling_daemon.tracking import Capabilities, KlingHealth, NoticeBoard, Tracker
+from kling_daemon.tracking import AccountProof, Capabilities, KlingHealth, NoticeBoard, Tracker
+
+_PROOF_LOOK = timedelta(minutes=1)
+"""How often it is looked whether Kling should be asked again for the proof that the key is the right one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +102,15 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
     spool = Spool(settings.store.directory / "spool")
     health = KlingHealth(parts.board, parts.clock)
     public_url = settings.receiver.public_url
+    proof = await AccountProof.open(parts.store, client, parts.board, parts.clock)
     submitter = Submitter(
-        store=parts.store, tracker=parts.tracker, client=client, health=health, spool=spool, clock=parts.clock
+        store=parts.store,
+        tracker=parts.tracker,
+        client=client,
+        health=health,
+        proof=proof,
+        spool=spool,
+        clock=parts.clock,
     )
     # Before anything can arrive: what a crash left half written is told from what is being written by that alone.
     await submitter.sweep()
@@ -116,6 +128,7 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         tracker=parts.tracker,
         client=client,
         board=parts.board,
+        proof=proof,
         clock=parts.clock,
         grace=settings.poller.unknown_grace,
     )
@@ -137,10 +150,16 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         health=health,
         clock=parts.clock,
         counters=parts.metrics,
+        proof=proof,
         adopt_all=settings.trust.adopt == "all",
     )
     return Account(
-        loops={"submitter": submitter, "poller": poller, "reconciler": reconciler},
+        loops={
+            "submitter": submitter,
+            "poller": poller,
+            "reconciler": reconciler,
+            "account proof": Watching(proof.look, every=_PROOF_LOOK),
+        },
         intake=intake,
         canceller=Canceller(
             store=parts.store, tracker=parts.tracker, clock=parts.clock, on_cancelled=submitter.note_cancelled

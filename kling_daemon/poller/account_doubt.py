@@ -16,11 +16,12 @@ class AccountDoubt:
     The notice itself is all that is remembered, so that the next run of the daemon can take it down.
     """
 
-    def __init__(self, store: Store, board: NoticeBoard, clock: Clock) -> None:
-        """Take where notices are put up."""
+    def __init__(self, store: Store, board: NoticeBoard, clock: Clock, *, account: str = "default") -> None:
+        """Take where notices are put up. account: whose they are."""
         self._store = store
         self._board = board
         self._clock = clock
+        self._account = account
         self._subjects: set[str] | None = None
         self._next_look = clock.monotonic()
 
@@ -53,7 +54,9 @@ class AccountDoubt:
 
     async def _open(self) -> set[str]:
         if self._subjects is None:
-            self._subjects = await self._board.open_subjects(NoticeKind.KLING_ACCOUNT)
+            # Other than about a job it is none of this run's observing: the proof of the account takes it down.
+            subjects = await self._board.open_subjects(NoticeKind.KLING_ACCOUNT)
+            self._subjects = subjects - {self._account}
         return self._subjects
 
     async def _has_ended(self, job_id: str) -> bool:

@@ -13,7 +13,7 @@ from kling_daemon.poller.neighbours import Finding, Look, Neighbours
 from kling_daemon.poller.vanished import Series, Vanished
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import Effect, News, Store, StoredJob
-from kling_daemon.tracking import NoticeBoard, Tracker
+from kling_daemon.tracking import AccountProof, NoticeBoard, Tracker
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +27,18 @@ class Losses:
     """Follows the jobs that Kling does not know, in this run of the daemon, and concludes what can be concluded."""
 
     def __init__(
-        self, *, store: Store, tracker: Tracker, client: KlingClient, board: NoticeBoard, clock: Clock, grace: timedelta
+        self,
+        *,
+        store: Store,
+        tracker: Tracker,
+        client: KlingClient,
+        board: NoticeBoard,
+        proof: AccountProof,
+        clock: Clock,
+        grace: timedelta,
     ) -> None:
         """Take the parts. grace: for how long Kling must not have known a job before that is looked into."""
+        self._proof = proof
         self._tracker = tracker
         self._clock = clock
         self._vanished = Vanished(clock, grace)
@@ -62,7 +71,7 @@ class Losses:
         ripe = self._vanished.unknown(strangers, asked_at)
         settled: set[str] = set()
         for stored in ripe[:LOOKS]:
-            if self._clock.monotonic() < self._rests_until:
+            if self._clock.monotonic() < self._rests_until or not await self._proof.holds():
                 break
             if await self._look_into(stored):
                 settled.add(stored.job.id)

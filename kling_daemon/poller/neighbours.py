@@ -4,15 +4,13 @@ A key of another account, or of another region, is answered 200 with nothing. So
 that were made around the same time and that Kling once knew as well.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from kling_daemon.clock import Clock
-from kling_daemon.jobs import Generation, Job
-from kling_daemon.kling.answers import Answers, merge
+from kling_daemon.kling.answers import Answers
 from kling_daemon.kling.client import MAX_IDS, KlingClient
-from kling_daemon.kling.errors import KlingError
+from kling_daemon.kling.everywhere import is_asked_everywhere, query_everywhere
 from kling_daemon.kling.expiry import LIFETIME
 from kling_daemon.reports import Report
 from kling_daemon.store import Store, StoredJob
@@ -66,45 +64,11 @@ class Neighbours:
         if not others:
             return Look(finding=Finding.ALONE)
         jobs = {one.job.task_id: one.job for one in (stored, *others) if one.job.task_id is not None}
-        answers = await self._ask(jobs)
+        answers = await query_everywhere(self._client, jobs)
         # What was made later may belong to the account that the key is good for now: being known, it tells nothing.
         heard = await self._store.due.last_heard(stored.seq)
         earlier = frozenset(task_id for task_id, job in jobs.items() if heard is not None and job.created_at <= heard)
         return _find(stored.job.task_id, answers, earlier)
-
-    async def _ask(self, jobs: Mapping[str, Job]) -> Answers:
-        endpoints = {task_id: job.endpoint for task_id, job in jobs.items() if job.endpoint is not None}
-        answers = await self._client.query(list(jobs), endpoints)
-        again = [task_id for task_id in answers.unknown_ids if has_own_query(jobs[task_id])]
-        if not self._client.opens_new_generation or not again:
-            return answers
-        settled = Answers(
-            reports=answers.reports,
-            unknown_ids=answers.unknown_ids.difference(again),
-            unanswered_ids=answers.unanswered_ids,
-            errors=answers.errors,
-        )
-        return merge([settled, *[await self._ask_one(endpoints[task_id], task_id) for task_id in again]])
-
-    async def _ask_one(self, path: str, task_id: str) -> Answers:
-        try:
-            report = await self._client.query_one(path, task_id)
-        except KlingError as error:
-            return Answers(unanswered_ids=frozenset({task_id}), errors=(error,))
-        return Answers(unknown_ids=frozenset({task_id})) if report is None else Answers(reports=(report,))
-
-
-def has_own_query(job: Job) -> bool:
-    """Return True for a job that can be asked for at the path that made it."""
-    return job.generation is Generation.LEGACY and job.endpoint is not None
-
-
-def is_asked_everywhere(job: Job) -> bool:
-    """Return True for a job that is asked for wherever Kling may know it.
-
-    Not so a legacy job of which nobody has said what path made it.
-    """
-    return job.endpoint is not None or job.generation is Generation.NEW
 
 
 def _find(task_id: str | None, answers: Answers, earlier: frozenset[str]) -> Look:

@@ -12,8 +12,8 @@ from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
 from kling_daemon.kling.client import MAX_IDS, KlingClient
 from kling_daemon.kling.errors import KlingError
+from kling_daemon.kling.everywhere import has_own_query
 from kling_daemon.poller.losses import Losses
-from kling_daemon.poller.neighbours import has_own_query
 from kling_daemon.reports import Report
 from kling_daemon.store import News, Store, StoredJob, StoreUnavailableError
 from kling_daemon.tracking import KlingHealth, Tracker

@@ -16,7 +16,7 @@ from kling_daemon.kling.errors import KlingError
 from kling_daemon.kling.lists import ListPage
 from kling_daemon.poller.reconciliation import Purpose, Reconciliation, Tally, news_of, purpose_of
 from kling_daemon.store import Store, StoreUnavailableError
-from kling_daemon.tracking import KlingHealth, Tracker
+from kling_daemon.tracking import AccountProof, KlingHealth, Tracker
 
 log = structlog.get_logger(__name__)
 
@@ -57,9 +57,14 @@ class Reconciler:
         health: KlingHealth,
         clock: Clock,
         counters: Counters,
+        proof: AccountProof,
         adopt_all: bool,
     ) -> None:
-        """Take whom to ask and whom to tell. adopt_all: whether tasks that other programs make are tracked, too."""
+        """Take whom to ask and whom to tell.
+
+        proof: that the tasks on the lists are of our account. adopt_all: whether those are tracked, too, that other
+        programs make.
+        """
         self.last: Reconciliation | None = None
         """What came of the last look that was completed; None before the first."""
         self._store = store
@@ -68,6 +73,7 @@ class Reconciler:
         self._health = health
         self._clock = clock
         self._counters = counters
+        self._proof = proof
         self._adopt_all = adopt_all
         self._failures = 0
         self._stopping = asyncio.Event()
@@ -129,7 +135,7 @@ class Reconciler:
 
     async def _adopts(self) -> bool:
         """Tell whether tasks may be adopted: not while the key may be another account's, whose they would be."""
-        if not self._adopt_all:
+        if not self._adopt_all or not await self._proof.holds():
             return False
         return all(notice.kind is not NoticeKind.KLING_ACCOUNT for notice in await self._store.read.open_notices())
 

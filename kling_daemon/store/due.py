@@ -8,6 +8,7 @@ from typing import Any
 import aiosqlite
 
 from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.jobs import Job
 from kling_daemon.store.accounts import AccountRow
 from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.news import RawCallback
@@ -56,6 +57,11 @@ class Due:
             "after": after,
         }
         return [from_row(row) for row in await self._queries.all("neighbours", values)]
+
+    async def once_known(self, *, since: datetime, limit: int) -> list[Job]:
+        """Return the latest jobs of which Kling has told since then, those left out that it has lost."""
+        values = {"since": to_millis(since), "account": self._account, "limit": limit}
+        return [from_row(row).job for row in await self._queries.all("once_known", values)]
 
     async def last_heard(self, seq: int) -> datetime | None:
         """Return when Kling last told anything new about a job; None when it never has."""

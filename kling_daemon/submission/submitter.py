@@ -26,7 +26,7 @@ from kling_daemon.store import (
     SubmissionState,
 )
 from kling_daemon.submission.spool import Spool
-from kling_daemon.tracking import KlingHealth, Tracker
+from kling_daemon.tracking import AccountProof, KlingHealth, Tracker
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +49,7 @@ _SWEEP_AFTER = 100
 _NO_LOOK_UP = frozenset({ErrorKind.NO_SUCH_RESOURCE, ErrorKind.BAD_REQUEST})
 """A look-up that ends so will never be answered."""
 _UNCONFIRMED = "the create got no clear answer, nobody can be asked whether the task exists, and it is not sent twice"
+_UNPROVED = "kling has no such task, but also knows none of the jobs it knew: the key may be of another account"
 _BODY_GONE = "the request body is gone from the spool; nothing was sent"
 
 
@@ -61,19 +62,30 @@ class Submitter:
     """
 
     def __init__(
-        self, *, store: Store, tracker: Tracker, client: KlingClient, health: KlingHealth, spool: Spool, clock: Clock
+        self,
+        *,
+        store: Store,
+        tracker: Tracker,
+        client: KlingClient,
+        health: KlingHealth,
+        proof: AccountProof,
+        spool: Spool,
+        clock: Clock,
     ) -> None:
-        """Take the parts."""
+        """Take the parts. proof: that a look-up asks the account that an earlier run has sent a create to."""
         self._store = store
         self._tracker = tracker
         self._client = client
         self._health = health
+        self._proof = proof
         self._spool = spool
         self._clock = clock
         self._bell = asyncio.Event()
         self._stopping = asyncio.Event()
         self._on_the_wire = 0
         self._settled = 0
+        self._sent: set[str] = set()
+        """The jobs whose creates were sent in this run and are not settled: with the key that we look them up with."""
 
     async def run(self) -> None:
         """Send what is due until stopped; returns when what is on the wire has been answered."""
@@ -147,8 +159,13 @@ class Submitter:
             report = await self._look_up(submission) if doubtful else None
             if report is not None:
                 await self._health.answered()
+            elif doubtful and job.id not in self._sent and not await self._proof.holds():
+                # Another account's key finds nothing, and what would be sent again would be paid for in both.
+                await self._postpone(job, SubmissionState.AMBIGUOUS, self._clock.now() + _HOLD, _UNPROVED)
+                return
             else:
                 doubtful = False  # never sent, or Kling says clearly that there is no such task
+                self._sent.add(job.id)
                 report = await self._client.create(submission.path, await self._spool.get(submission.digest))
                 await self._health.created()
                 await self._health.taken(_model_path(submission))
@@ -230,6 +247,7 @@ class Submitter:
 
     async def _record(self, news: News) -> Recorded:
         recorded = await self._insist(lambda: self._tracker.record(news))
+        self._sent.discard(news.job_id or "")
         self._settled += 1
         return recorded
 

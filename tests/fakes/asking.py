@@ -24,7 +24,7 @@ from kling_daemon.store import HintWeight, News, RawCallback, Store
 from kling_daemon.submission import Intake, Spool, Submitter
 from kling_daemon.telemetry import Metrics
 from kling_daemon.testing.clock import ManualClock
-from kling_daemon.tracking import Capabilities, KlingHealth, NoticeBoard, Tracker
+from kling_daemon.tracking import AccountProof, Capabilities, KlingHealth, NoticeBoard, Tracker
 
 CALLBACK_URL = "https://daemon.example/webhooks/kling"
 
@@ -37,18 +37,18 @@ class Asking:
     bus: Bus
     clock: ManualClock
     client: KlingClient
+    board: NoticeBoard
+    proof: AccountProof
     directory: Path
     requests: Counter[str] = field(default_factory=Counter)
     polls: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     tracker: Tracker = field(init=False)
-    board: NoticeBoard = field(init=False)
     health: KlingHealth = field(init=False)
     spool: Spool = field(init=False)
 
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.store, self.bus, Metrics(version="test"))
-        self.board = NoticeBoard(self.store, self.bus, self.clock)
         self.health = KlingHealth(self.board, self.clock)
         self.spool = Spool(self.directory / "spool")
 
@@ -58,6 +58,7 @@ class Asking:
             tracker=self.tracker,
             client=self.client,
             board=self.board,
+            proof=self.proof,
             clock=self.clock,
             grace=timedelta(minutes=10),
         )
@@ -74,6 +75,7 @@ class Asking:
 
     def reconciler(self, *, adopt_all: bool = False) -> Reconciler:
         return Reconciler(
+            proof=self.proof,
             store=self.store,
             tracker=self.tracker,
             client=self.client,
@@ -85,6 +87,7 @@ class Asking:
 
     def submitter(self) -> Submitter:
         return Submitter(
+            proof=self.proof,
             store=self.store,
             tracker=self.tracker,
             client=self.client,
@@ -165,7 +168,7 @@ class _Found:
 @asynccontextmanager
 async def asking(
     directory: Path, url: str, *, clock: ManualClock | None = None, policy: PollPolicy | None = None,
-    client: Mapping[str, Any] | None = None, key_pair: bool = False,
+    client: Mapping[str, Any] | None = None, key: str = "simulator", key_pair: bool = False,
 ) -> AsyncIterator[Asking]:  # fmt: skip
     """Open store and client; the same directory again is the daemon started again. Jitter is the same in each run.
 
@@ -178,7 +181,7 @@ async def asking(
 
     settings: dict[str, Any] = {"read_attempts": 1, "max_requests_per_second": 10_000, "timeout": timedelta(seconds=5)}
     pair = KeyPair(access_key="simulator", secret_key="simulator")
-    credential = SignedTokens(pair, clock) if key_pair else ApiKey(key="simulator")
+    credential = SignedTokens(pair, clock) if key_pair else ApiKey(key=key)
     failure: Exception | None = None
     async with (
         Store.open(directory, clock=clock, policy=policy, random=Random(1)) as store,  # noqa: S311 - it spreads polls
@@ -186,7 +189,19 @@ async def asking(
     ):
         await store.note_start()
         try:
-            yield Asking(store=store, bus=Bus(), clock=clock, client=kling, directory=directory, requests=requests)
+            bus = Bus()
+            board = NoticeBoard(store, bus, clock)
+            proof = await AccountProof.open(store, kling, board, clock)
+            yield Asking(
+                store=store,
+                bus=bus,
+                clock=clock,
+                client=kling,
+                board=board,
+                proof=proof,
+                directory=directory,
+                requests=requests,
+            )
         except Exception as error:  # noqa: BLE001 - raised again below; through the store's group it would be wrapped
             failure = error
     if failure is not None:

@@ -15,6 +15,12 @@ SELECT {columns} FROM (SELECT * FROM around WHERE seq < :seq ORDER BY seq DESC L
 UNION ALL
 SELECT {columns} FROM (SELECT * FROM around WHERE seq > :seq ORDER BY seq LIMIT :after);
 
+-- name: once_known
+-- of the latest thousand reports: what was heard of long ago Kling may have forgotten
+SELECT {columns} FROM jobs WHERE seq IN (
+  SELECT job FROM (SELECT job, received_at FROM reports ORDER BY seq DESC LIMIT 1000) WHERE received_at >= :since)
+  AND task_id IS NOT NULL AND account = :account AND reason IS NOT 'lost' ORDER BY seq DESC LIMIT :limit;
+
 -- name: last_heard
 SELECT max(received_at) AS due_at FROM reports WHERE job = ?;
 
