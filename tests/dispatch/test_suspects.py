@@ -8,6 +8,7 @@ from fakes.dispatching import COMPLETED, Witness, configured, hanging, until, wo
 from fakes.suspects import leave_suspects
 
 from kling_daemon.deliveries import RetryPolicy
+from kling_daemon.events import NoticeKind
 from kling_daemon.handlers import Reject, Retry
 from kling_daemon.store import Registration
 
@@ -28,6 +29,17 @@ def noting_claims(store):
 
     store.claim = counted
     return claims
+
+
+async def until_lanes_sleep(store, claims):
+    """Wait until no lane asks while the writer is used again and again: one that spins would ask each time."""
+    for _ in range(20):
+        asked = len(claims)
+        for _ in range(10):
+            await store.clear_notice(NoticeKind.KLING_SILENT, "nobody")
+        if len(claims) == asked:
+            return
+    pytest.fail("a lane spins")
 
 
 async def let_lanes_look():
@@ -57,9 +69,7 @@ async def test_the_next_suspect_is_tried_when_the_one_before_has_ended_and_lanes
             # What is no suspect goes on beside it.
             await here.report(2)
             await here.until_states("b", "pending", "done")
-            asked = len(claims)
-            await let_lanes_look()
-            assert len(claims) == asked, "a lane spins"
+            await until_lanes_sleep(here.store, claims)
             gate.set()
             await here.until_done("b", 2)
     assert [item.job.task_id for item in second.seen] == ["t2", "t1"]
