@@ -50,6 +50,8 @@ class Submission:
     """How it stood before this claim: queued or ambiguous."""
     tries: int
     """Claims so far, this one included."""
+    callback_expected: bool
+    """Whether Kling would call us back about its task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +102,15 @@ class SubmissionDesk:
         db.executemany(self._sql["claim"], [(self._owner, until, job) for job, *_ in rows])
         return [
             Submission(
-                job=from_row(db.execute(self._sql["job"], (job,)).fetchone()).job,
+                job=stored.job,
                 path=path,
                 digest=digest,
                 was=SubmissionState(state),
                 tries=tries + 1,
+                callback_expected=stored.following.callback_expected,
             )
             for job, state, path, digest, tries in rows
+            for stored in [from_row(db.execute(self._sql["job"], (job,)).fetchone())]
         ]
 
     def postpone(self, db: sqlite3.Connection, units: Sequence[Postponement]) -> list[bool]:

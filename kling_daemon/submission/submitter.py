@@ -44,6 +44,8 @@ _UNSTORED = Backoff(least=timedelta(seconds=1), longest=timedelta(seconds=30))
 """The pauses while the store fails."""
 _LISTED_AFTER = timedelta(seconds=20)
 """When a task that is looked for on a list should stand there: not finding it may be the end of its job."""
+_CALLED_BACK_WITHIN = timedelta(minutes=10)
+"""For how long a create that cannot be looked up is left to callbacks before its job ends as unconfirmed."""
 _SWEEP_AFTER = 100
 """So many settled creates leave bodies behind before the spool is swept while there is more to send."""
 _NO_LOOK_UP = frozenset({ErrorKind.NO_SUCH_RESOURCE, ErrorKind.BAD_REQUEST})
@@ -86,6 +88,8 @@ class Submitter:
         self._settled = 0
         self._sent: set[str] = set()
         """The jobs whose creates were sent in this run and are not settled: with the key that we look them up with."""
+        # By job, until when; after a restart that time begins anew, for we were not there to be called.
+        self._left_to_callbacks: dict[str, datetime] = {}
 
     async def run(self) -> None:
         """Send what is due until stopped; returns when what is on the wire has been answered."""
@@ -153,7 +157,7 @@ class Submitter:
         job = submission.job
         doubtful = submission.was is SubmissionState.AMBIGUOUS
         if doubtful and not _can_be_looked_up(submission):
-            await self._fail(job, FailureReason.UNCONFIRMED, _UNCONFIRMED)
+            await self._give_up(submission, _UNCONFIRMED)
             return
         try:
             report = await self._look_up(submission) if doubtful else None
@@ -199,14 +203,14 @@ class Submitter:
         """
         job, kind, said = submission.job, error.kind, str(error)
         if doubtful and kind in _NO_LOOK_UP:
-            await self._fail(job, FailureReason.UNCONFIRMED, f"{_UNCONFIRMED}: {said}")
+            await self._give_up(submission, f"{_UNCONFIRMED}: {said}")
         elif doubtful:
             await self._postpone(job, SubmissionState.AMBIGUOUS, self._after(submission, _TROUBLED), said)
         elif (reason := kind.create_failure) is not None:
             await self._fail(job, reason, said)
             await self._health.refused(_model_path(submission), error)
         elif kind.calls_for_look_up and not _can_be_looked_up(submission):
-            await self._fail(job, FailureReason.UNCONFIRMED, f"{_UNCONFIRMED}: {said}")
+            await self._give_up(submission, f"{_UNCONFIRMED}: {said}")
         elif kind.calls_for_look_up:
             await self._postpone(job, SubmissionState.AMBIGUOUS, self._first_look_up(submission), said)
         elif kind.holds_account:
@@ -214,6 +218,16 @@ class Submitter:
         else:
             backoff = _NO_SLOT if kind is ErrorKind.CONCURRENCY else _TROUBLED
             await self._postpone(job, SubmissionState.QUEUED, self._after(submission, backoff), said)
+
+    async def _give_up(self, submission: Submission, message: str) -> None:
+        """End a job that nobody can confirm, once a callback has had time to: it would prove that there is a task."""
+        job, now = submission.job, self._clock.now()
+        until = self._left_to_callbacks.setdefault(job.id, now + _CALLED_BACK_WITHIN)
+        if submission.callback_expected and now < until:
+            await self._postpone(job, SubmissionState.AMBIGUOUS, until, message)
+            return
+        await self._fail(job, FailureReason.UNCONFIRMED, message)
+        self._left_to_callbacks = {id_: end for id_, end in self._left_to_callbacks.items() if end > now}
 
     def _first_look_up(self, submission: Submission) -> datetime:
         endpoint = endpoint_of(submission.path)

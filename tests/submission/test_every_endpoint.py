@@ -64,9 +64,11 @@ async def test_an_ambiguous_create_is_looked_up_where_kling_offers_that_and_neve
     kling = ScriptedKling(answer=swallow_creates)
     async with kling.serve(), asking(tmp_path, kling.url) as here:
         job = await here.intake().accept(path, {"prompt": "x"})
-        await here.send()
-        here.clock.advance(30)
-        await here.send()
+        submitter = here.submitter()
+        await here.send(submitter)
+        for pause in (30, 600):
+            here.clock.advance(pause)
+            await here.send(submitter)
         after = await here.job(job.id)
         if endpoint.takes_external_id:
             assert (after.state, after.task_id, after.endpoint) == ("submitted", "k1", path)

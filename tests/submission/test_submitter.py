@@ -13,7 +13,7 @@ from fakes.scripted_kling import ScriptedKling, envelope, task
 
 from kling_daemon.jobs import FailureReason, JobState
 from kling_daemon.simulator import Simulator, SimulatorSettings, Span
-from kling_daemon.store import StoreUnavailableError
+from kling_daemon.store import News, StoreUnavailableError
 from kling_daemon.submission import SubmitRefusedError
 from kling_daemon.testing.clock import ManualClock
 
@@ -307,9 +307,13 @@ async def test_without_a_look_up_an_ambiguous_create_ends_unconfirmed_and_is_nev
     kling.creates, kling.makes = [SILENCE], [True]
     async with asking(tmp_path, kling.url) as here:
         job = await here.intake().accept(NO_LOOK_UP, {"prompt": "x"}, external_id=external_id)
-        for _ in range(3):
-            await here.send()
-            here.clock.advance(3600)
+        submitter = here.submitter()
+        await here.send(submitter)
+        here.clock.advance(9 * 60)
+        await here.send(submitter)
+        assert (await here.job(job.id)).state == "queued"
+        here.clock.advance(60)
+        await here.send(submitter)
         after = await here.job(job.id)
         assert (after.state, after.reason) == ("failed", "unconfirmed")
         assert kling.methods == ["POST"]
@@ -329,13 +333,38 @@ async def test_without_a_look_up_a_clear_answer_is_as_good_as_any(tmp_path, klin
 
 async def test_a_path_that_turns_out_to_have_no_look_up_ends_unconfirmed(tmp_path, kling):
     kling.creates, kling.makes = [SILENCE], [True]
-    kling.look_ups = [refusal(404, 1203, "no such resource")]
+    kling.look_ups = [refusal(404, 1203, "no such resource")] * 2
     async with asking(tmp_path, kling.url) as here:
         job = await here.intake().accept("/v1/videos/unheard-of", {"prompt": "x"})
-        await here.send()
+        submitter = here.submitter()
+        for _ in range(3):
+            await here.send(submitter)
+        assert (await here.job(job.id)).state == "queued"
+        here.clock.advance(10 * 60)
+        await here.send(submitter)
+        assert (await here.job(job.id)).reason == "unconfirmed"
+        assert kling.methods == ["POST", "GET", "GET"]
+
+
+async def test_a_callback_confirms_what_cannot_be_looked_up(tmp_path, kling):
+    kling.creates, kling.makes = [SILENCE], [True]
+    async with asking(tmp_path, kling.url) as here:
+        job = await here.intake().accept(NO_LOOK_UP, {"prompt": "x"})
+        submitter = here.submitter()
+        await here.send(submitter)
+        await here.tracker.record(News(report=here.report("k1", JobState.PROCESSING), job_id=job.id))
+        here.clock.advance(3600)
+        await here.send(submitter)
+        after = await here.job(job.id)
+        assert (after.state, after.task_id, after.reason) == ("processing", "k1", None)
+
+
+async def test_where_no_callback_comes_anyway_none_is_waited_for(tmp_path, kling):
+    kling.creates, kling.makes = [SILENCE], [True]
+    async with asking(tmp_path, kling.url) as here:
+        job = await here.intake(callback_url=None).accept(NO_LOOK_UP, {"prompt": "x"})
         await here.send()
         assert (await here.job(job.id)).reason == "unconfirmed"
-        assert kling.methods == ["POST", "GET"]
 
 
 async def test_what_was_on_the_wire_at_a_crash_is_looked_up_first(tmp_path, kling):
