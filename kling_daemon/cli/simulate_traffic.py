@@ -119,7 +119,8 @@ class Traffic:
     ) -> AbstractAsyncContextManager[Announcement]:
         """Return what plays a recording until the context is left; a click error when it cannot be played."""
         from kling_daemon.clock import SystemClock
-        from kling_daemon.simulator.traffic.exchanges import RecordingError, Signature, read_recording
+        from kling_daemon.simulator.traffic.exchanges import Signature
+        from kling_daemon.simulator.traffic.reading import RecordingError, read_recording
         from kling_daemon.simulator.traffic.replay import Replay
 
         try:

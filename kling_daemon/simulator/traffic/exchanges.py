@@ -1,10 +1,8 @@
 """The lines of a recording: one exchange each, as JSON."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 FORMAT = 1
@@ -71,67 +69,4 @@ class Exchange:
 
 def is_text(body: Any) -> bool:
     """True for what stands in a recording for a body that was no JSON."""
-    return isinstance(body, dict) and body.keys() == {"text", "bytes"}
-
-
-class RecordingError(Exception):
-    """A file is no recording that can be played; the message says where and why."""
-
-
-def read_recording(path: Path) -> list[Exchange]:
-    """Return the exchanges of a file in the order of their requests. RecordingError when it is none.
-
-    A last line that was cut off, as a crash leaves it, is passed over.
-    """
-    try:
-        lines = path.read_bytes().decode().split("\n")
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RecordingError(f"{path} is no text in UTF-8, and so no recording") from None
-    head = _object(lines[0])
-    if head is None or head.get("recording") != FORMAT:
-        raise RecordingError(f"{path}, line 1: is not the head of a recording of form {FORMAT}")
-    exchanges = []
-    # The last part is empty, or what was being written when the recorder died.
-    for number, line in enumerate(lines[1:-1], start=2):
-        try:
-            exchanges.append(_exchange(_object(line)))
-        except (TypeError, ValueError) as error:
-            raise RecordingError(f"{path}, line {number}: is no exchange: {error}") from None
-    return sorted(exchanges, key=lambda exchange: exchange.at)
-
-
-def _object(line: str) -> Mapping[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _exchange(values: Mapping[str, Any] | None) -> Exchange:
-    """Return what a line says; TypeError or ValueError when that is no exchange."""
-    if values is None:
-        raise ValueError("not a JSON object")
-    exchange = Exchange(**values)
-    for name, kinds in _KINDS.items():
-        value = getattr(exchange, name)
-        if not isinstance(value, kinds) or isinstance(value, bool):
-            raise TypeError(f"`{name}` is of a wrong type")
-    Side(exchange.side)
-    return exchange
-
-
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "side": (str,),
-    "at": (int, float),
-    "took": (int, float),
-    "method": (str,),
-    "target": (str,),
-    "status": (int, type(None)),
-    "retry_after": (str, type(None)),
-    "ahead": (int, float, type(None)),
-    "signature": (str, type(None)),
-    "webhook_id": (str, type(None)),
-}
+    return isinstance(body, dict) and body.keys() == {"text", "bytes"} and isinstance(body["text"], str)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from kling_daemon.telemetry.redaction import redact_text
 
@@ -95,7 +95,7 @@ class Masks:
 
     def callback_url(self, url: str) -> str:
         """Return a callback URL, or its path and query, without host, capability, and all else that may be secret."""
-        parts = urlsplit(url)
+        parts = _split(url)
         segments = [segment if _is_plain(segment) else self._name(segment) for segment in parts.path.split("/")]
         query = urlencode([(name, self._name(value)) for name, value in parse_qsl(parts.query, keep_blank_values=True)])
         path = "/".join(segments)
@@ -103,10 +103,10 @@ class Masks:
 
     def target(self, target: str) -> str:
         """Return the path and query of a request to Kling; ids stay, for without them nothing could be played."""
-        parts = urlsplit(target)
-        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        path, _, given = target.partition("?")
+        pairs = parse_qsl(given, keep_blank_values=True)
         query = urlencode([(name, value if name in _QUERY_WORDS else self._name(value)) for name, value in pairs])
-        return redact_text(parts.path) + (f"?{query}" if query else "")
+        return redact_text(path) + (f"?{query}" if query else "")
 
     def request(self, body: Any) -> Any:
         """Return a request's body: numbers, switches and known words stay, every other text is masked."""
@@ -123,6 +123,8 @@ class Masks:
             return {name: self._walk(inner, mask, str(name), depth + 1) for name, inner in value.items()}
         if isinstance(value, list):
             return [self._walk(inner, mask, key, depth + 1) for inner in value]
+        if key in _ACCOUNT and isinstance(value, int):
+            return self._name(str(value))
         return mask(key, value) if isinstance(value, str) and value else value
 
     def _request_text(self, key: str, text: str) -> str:
@@ -151,6 +153,14 @@ class Masks:
         return self._names.setdefault(text, f"{MASKED}-{len(self._names) + 1}") if text else text
 
 
+def _split(url: str) -> SplitResult:
+    """Return the parts of a URL; of what is none, an empty one's, since nobody knows what in it is secret."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def _is_plain(segment: str) -> bool:
     return not segment or (len(segment) <= _LONGEST_SEGMENT and _PLAIN_SEGMENT.fullmatch(segment) is not None)
 
@@ -159,7 +169,9 @@ def _unsigned(text: str) -> str:
     """Return a text without secrets that are told by their form; of a URL, its query but for the time of its end."""
     if not text.startswith(("http://", "https://")) or any(character.isspace() for character in text):
         return redact_text(text)
-    parts = urlsplit(text)
+    parts = _split(text)
+    if not parts.scheme:
+        return MASKED
     query = urlencode(
         [(name, value if name in _EXPIRY else MASKED) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
     )

@@ -73,8 +73,7 @@ class ReplayedCallbacks:
         if job.live_at is None:
             job.live_at = now
         if self._base is None and job.live_callback_url is not None:
-            parts = urlsplit(job.live_callback_url)
-            self._base = f"{parts.scheme}://{parts.netloc}"
+            self._base = _base_of(job.live_callback_url)
         self._bell.set()
 
     async def run(self, session: aiohttp.ClientSession) -> None:
@@ -117,7 +116,7 @@ class ReplayedCallbacks:
 
     async def _send(self, planned: _Planned, session: aiohttp.ClientSession) -> str:
         told = self._jobs.in_the_present(planned.exchange.body)
-        body = told["text"].encode() if is_text(told) else json.dumps(told).encode()
+        body = told["text"].encode(errors="replace") if is_text(told) else json.dumps(told).encode()
         headers = {"Content-Type": "application/json", **self._signed(planned.exchange, body)}
         url = self._url(planned) or ""
         try:
@@ -142,3 +141,12 @@ class ReplayedCallbacks:
             HEADER_TIMESTAMP: str(seconds),
             HEADER_SIGNATURE: " ".join(signatures),
         }
+
+
+def _base_of(url: str) -> str | None:
+    """Return the beginning of a callback URL, up to its path; None when it is no URL, since clients send anything."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else None

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from kling_daemon.simulator.traffic.exchanges import Exchange, Side
 from kling_daemon.simulator.traffic.recorded_jobs import RecordedJob, RecordedJobs, is_create, task_id_of
@@ -137,7 +137,7 @@ def _made_up(data: Any, *, took: float = 0.0, ahead: float | None = None) -> Exc
 
 def _asked(target: str) -> list[tuple[str, str]] | None:
     """Return the ids that a query asks after, each with its kind; None when it is no query by ids."""
-    query = parse_qs(urlsplit(target).query)
+    query = parse_qs(target.partition("?")[2])
     if _IDS not in query and _EXTERNAL_IDS not in query:
         return None
     return [
@@ -152,15 +152,15 @@ def _asked(target: str) -> list[tuple[str, str]] | None:
 def _entry(exchange: Exchange, id_: str) -> Any:
     data = exchange.answer.get("data") if isinstance(exchange.answer, Mapping) else None
     for entry in data if isinstance(data, list) else ():
-        if isinstance(entry, Mapping) and id_ in {entry.get("id"), entry.get("task_id"), entry.get("external_id")}:
+        if isinstance(entry, Mapping) and id_ in (entry.get("id"), entry.get("task_id"), entry.get("external_id")):
             return entry
     return None
 
 
 def _question(method: str, target: str, body: Any) -> Hashable:
     """Return what tells a question from others: its path, and the page that it wants; not the times that it names."""
-    parts = urlsplit(target)
-    query = parse_qs(parts.query)
+    path, _, given = target.partition("?")
+    query = parse_qs(given)
     page = tuple((name, *query[name]) for name in ("pageNum", "pageSize", "cursor") if name in query)
     cursor = body.get("cursor") if isinstance(body, Mapping) else None
-    return method, unquote(parts.path), page, str(cursor or "")
+    return method, unquote(path), page, str(cursor or "")

@@ -27,6 +27,7 @@ json_values = st.recursive(
         ),
         ("https://me.example", "http://receiver.invalid/"),
         ("nonsense", "http://receiver.invalid/nonsense"),
+        ("http://[nonsense/token-of-mine", "http://receiver.invalid/"),
     ],
 )
 def test_of_a_callback_url_only_plain_words_stay(url, shown):
@@ -87,6 +88,11 @@ def test_of_answers_signed_parts_accounts_and_names_are_masked():
     assert shown["url"] == "https://cdn.example/a/b.mp4?ksSecret=masked&ksTime=6a0b1c2d&x-kcdn-pid=masked"
     assert (shown["status"], shown["amount"]) == ("succeeded", "2.5")
     assert shown["owned_by"] == shown["resource_pack_id"] == "masked-1"
+
+
+def test_account_ids_are_masked_as_numbers_too_and_a_url_that_is_none_wholly():
+    shown = Masks().answer({"uid": 4711, "owned_by": "4711", "count": 4711, "url": "http://[x?token=mine"})
+    assert shown == {"uid": "masked-1", "owned_by": "masked-1", "count": 4711, "url": "masked"}
 
 
 def test_of_a_query_ids_and_pages_stay_and_nothing_else():

@@ -12,8 +12,9 @@ from fakes.running_daemon import free_port
 from kling_daemon.cli.simulate import simulate
 from kling_daemon.clock import SystemClock
 from kling_daemon.simulator import Simulator
-from kling_daemon.simulator.traffic.exchanges import Side, read_recording
+from kling_daemon.simulator.traffic.exchanges import Side
 from kling_daemon.simulator.traffic.passing_on import passing_on
+from kling_daemon.simulator.traffic.reading import read_recording
 from kling_daemon.simulator.traffic.recorder import Recorder
 from kling_daemon.standard_webhooks import Secret, verify
 

@@ -15,7 +15,8 @@ from fakes.running_daemon import SECRET, SECRET_TEXT, running_daemon, trusting
 from kling_daemon.cli.simulate import simulate
 from kling_daemon.clock import SystemClock
 from kling_daemon.simulator import Simulator, SimulatorSettings, Span
-from kling_daemon.simulator.traffic.exchanges import Exchange, Side, read_recording
+from kling_daemon.simulator.traffic.exchanges import Exchange, Side
+from kling_daemon.simulator.traffic.reading import read_recording
 from kling_daemon.simulator.traffic.recorder import Recorder
 from kling_daemon.simulator.traffic.replay import Replay
 from kling_daemon.standard_webhooks import verify
@@ -201,6 +202,15 @@ async def test_cut_connections_pages_and_a_clock_that_was_off_come_again(steady,
             assert "Bad Gateway" in await answer.text()
 
 
+async def test_a_present_callback_url_that_is_none_is_borne(swift, tmp_path):
+    async def work(_simulator, kling, _sink):
+        await kling.create(NEW_VIDEO, options={"callback_url": "http://127.0.0.1:1/cb"})
+
+    exchanges = await record(tmp_path / "r.jsonl", swift, work)
+    async with Replay(exchanges, SystemClock(), secrets=(SECRET,)).serve() as url, KlingCaller.at(url) as kling:
+        assert await kling.create(NEW_VIDEO, options={"callback_url": "http://[nonsense"})
+
+
 @pytest.mark.parametrize(
     ("options", "code", "named"),
     [
@@ -212,7 +222,14 @@ async def test_cut_connections_pages_and_a_clock_that_was_off_come_again(steady,
 )
 def test_options_that_have_no_place_are_usage_errors(tmp_path, options, code, named):
     path = tmp_path / "r.jsonl"
-    callback = {"side": "callback", "at": 0, "took": 0, "method": "POST", "target": "/", "signature": "valid"}
+    callback = {
+        "side": "callback",
+        "at": 0,
+        "took": 0,
+        "method": "POST",
+        "target": "http://receiver.invalid/",
+        "signature": "valid",
+    }
     path.write_text(f'{{"recording": 1}}\n{json.dumps(callback)}\n')
     result = CliRunner().invoke(simulate, ["--replay", str(path), *options])
     assert (result.exit_code, named in result.output) == (code, True), result.output
