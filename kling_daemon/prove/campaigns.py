@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from kling_daemon.prove.crash import crash
+from kling_daemon.prove.crash import crash, crash_with_key_pair
 from kling_daemon.prove.outcomes import Outcome, Verdict
 from kling_daemon.prove.plans import Plan
 from kling_daemon.prove.poison import poison
@@ -14,6 +14,7 @@ from kling_daemon.prove.versions import versions
 
 CAMPAIGNS: Mapping[str, Callable[[Plan], Awaitable[Outcome]]] = {
     "crash": crash,
+    "key-pair": crash_with_key_pair,
     "sweep": sweep,
     "sync": sync,
     "poison": poison,

@@ -15,7 +15,7 @@ from kling_daemon.prove.rest import at_rest
 from kling_daemon.prove.witness import Conduct
 from kling_daemon.prove.witnesses import WitnessSetting
 
-NAME = "crash"
+NAME, WITH_KEY_PAIR = "crash", "key-pair"
 
 KLING = (
     "--submitted=100ms-1s", "--processing=200ms-4s", "--delay=0ms-300ms",
@@ -55,12 +55,22 @@ LONG = Scale(kills=200, jobs=500)
 
 async def crash(plan: Plan, scale: Scale | None = None) -> Outcome:
     """Kill the daemon again and again on the same state directory, let all come to rest, and check everything."""
-    scale = scale or (SHORT if plan.short else LONG)
-    dice, folder = plan.dice(NAME), plan.folder(NAME)
-    wanted = orders(plan.dice(NAME, "orders"), scale.jobs)
+    return await _crash(NAME, plan, scale or (SHORT if plan.short else LONG), key_pair=False)
+
+
+async def crash_with_key_pair(plan: Plan, scale: Scale | None = None) -> Outcome:
+    """Do the same with a daemon that has no API key, and so has the legacy API alone."""
+    return await _crash(WITH_KEY_PAIR, plan, scale or (SHORT if plan.short else LONG), key_pair=True)
+
+
+async def _crash(name: str, plan: Plan, scale: Scale, *, key_pair: bool) -> Outcome:
+    dice, folder = plan.dice(name), plan.folder(name)
+    wanted = orders(plan.dice(name, "orders"), scale.jobs, legacy=key_pair)
     async with (
         SimulatedKling.running(folder, seed=plan.seed, options=KLING) as kling,
-        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice) as daemon,
+        PrivateDaemon.living_in(
+            folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice, key_pair=key_pair
+        ) as daemon,
     ):
         placing = Placing(wanted, daemon, kling)
         async with asyncio.TaskGroup() as tasks:
@@ -74,14 +84,14 @@ async def crash(plan: Plan, scale: Scale | None = None) -> Outcome:
                 if ended is not None:
                     findings.append(f"run {number + 1} ended by itself with status {ended}")
                 if (number + 1) % 20 == 0:
-                    plan.say(f"{NAME}: {number + 1} of {scale.kills} kills")
+                    plan.say(f"{name}: {number + 1} of {scale.kills} kills")
             last = await daemon.start()
             if not await daemon.ready(last):
                 findings.append(f"the last run did not become ready; its status is {last.status}")
                 placed.cancel()
         if findings:
             await last.kill()
-            return concluded(NAME, f"seed {plan.seed}, see {daemon.log}", findings)
+            return concluded(name, f"seed {plan.seed}, see {daemon.log}", findings)
         async with daemon.client() as client:
             restless = await at_rest(client, kling, _REST)
         evidence = await gather(wanted, daemon, kling)
@@ -91,7 +101,7 @@ async def crash(plan: Plan, scale: Scale | None = None) -> Outcome:
     if status != 0:
         findings.append(f"the last run was asked to stop and ended with status {status}")
     findings += broken(evidence)
-    return concluded(NAME, _line(scale, evidence, plan.seed), findings)
+    return concluded(name, _line(scale, evidence, plan.seed), findings)
 
 
 async def _live_and_die(daemon: PrivateDaemon, life: timedelta, *, starting: bool) -> int | None:

@@ -13,6 +13,8 @@ import aiohttp
 from kling_daemon.prove.programs import Program
 
 API_KEY = "sk-proof"
+KEY_PAIR = {"KLING_ACCESS_KEY": "ak-proof", "KLING_SECRET_KEY": "the secret key of a Kling that is made up"}
+"""What the daemon has instead of the API key where it must do without one; Kling takes both."""
 SECRET = "whsec_cHJvb2YtcHJvb2YtcHJvb2YtcHJvb2YtcHJvb2Y="  # noqa: S105 - of a Kling that is made up
 _STARTING = timedelta(seconds=30)
 _ALREADY_EXISTS = "already exists"
@@ -34,7 +36,7 @@ class SimulatedKling:
             [sys.executable, "-m", "kling_daemon", "simulate", "--json", "--listen=127.0.0.1:0", f"--seed={seed}",
              "--video-slots=0", "--image-slots=0", *options],
             log=folder / "simulator.log",
-            environ={"KLING_API_KEY": API_KEY, "KLING_SIMULATOR_SECRETS": SECRET},
+            environ={"KLING_API_KEY": API_KEY, "KLING_SIMULATOR_SECRETS": SECRET, **KEY_PAIR},
             listen=True,
         )  # fmt: skip
         try:

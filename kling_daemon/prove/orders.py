@@ -14,12 +14,8 @@ from kling_daemon.prove.kling import SimulatedKling
 from kling_daemon.prove.private_daemon import PrivateDaemon
 from kling_daemon.prove.witness import FOLLOWED
 
-_PATHS = (
-    "/text-to-video/kling-3.0",
-    "/image-to-video/kling-2.6",
-    "/v1/videos/text2video",
-    "/v1/images/generations",
-)
+_LEGACY = ("/v1/videos/text2video", "/v1/images/generations")
+_PATHS = ("/text-to-video/kling-3.0", "/image-to-video/kling-2.6", *_LEGACY)
 _HANDS = 8
 _UNPROCESSABLE = 422
 _TAKEN = "is already that of job"
@@ -36,11 +32,11 @@ class Order:
     """Submitted through the daemon's API; else created at Kling, with the daemon's plain callback URL."""
 
 
-def orders(dice: random.Random, count: int, *, name: str = "order") -> list[Order]:
-    """Return so many orders, no two of them alike."""
+def orders(dice: random.Random, count: int, *, name: str = "order", legacy: bool = False) -> list[Order]:
+    """Return so many orders, no two of them alike. legacy: of the legacy API alone, which a key pair opens."""
     made = []
     for number in range(count):
-        path, through_daemon = dice.choice(_PATHS), dice.random() < 0.5  # noqa: PLR2004 - either way
+        path, through_daemon = dice.choice(_LEGACY if legacy else _PATHS), dice.random() < 0.5  # noqa: PLR2004 - either way
         followed = FOLLOWED if dice.random() < 0.1 else ""  # noqa: PLR2004 - some
         made.append(
             Order(

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from kling_daemon.client import Daemon, DaemonError, DaemonUnreachableError, Target
 from kling_daemon.prove.facts import until
-from kling_daemon.prove.kling import API_KEY, SECRET
+from kling_daemon.prove.kling import API_KEY, KEY_PAIR, SECRET
 from kling_daemon.prove.ports import free_port
 from kling_daemon.prove.programs import Program
 from kling_daemon.prove.witnesses import Sighting, WitnessSetting, install, sightings
@@ -44,11 +44,15 @@ class PrivateDaemon:
         witnesses: Sequence[WitnessSetting],
         dice: random.Random,
         stop_timeout: timedelta = timedelta(seconds=20),
+        key_pair: bool = False,
     ) -> AsyncIterator[Self]:
-        """Write the configuration of a daemon that asks a Kling; it is not started yet. No run outlives the context."""
+        """Write the configuration of a daemon that asks a Kling; it is not started yet. No run outlives the context.
+
+        key_pair: it has an access key and a secret key alone, and no API key.
+        """
         environ = {
             **install(folder / "plugins"),
-            "KLING_API_KEY": API_KEY,
+            **(KEY_PAIR if key_pair else {"KLING_API_KEY": API_KEY}),
             "KLING_WEBHOOK_SECRETS": SECRET,
             "PYTHONUNBUFFERED": "1",
         }

@@ -30,7 +30,8 @@ FOLLOWED = "-followed"
 LETHAL = "-lethal"
 """How the external id of a job ends whose completion has a lethal handler end the process."""
 
-FOLLOW_UP = "/text-to-video/kling-3.0"
+FOLLOW_UP = "/v1/videos/text2video"
+"""Of the legacy API, since not every daemon under proof can use the other one."""
 _FOR_EVER = 10**6
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kling_daemon.prove import campaigns, strace
-from kling_daemon.prove.crash import Scale, crash
+from kling_daemon.prove.crash import Scale, crash, crash_with_key_pair
 from kling_daemon.prove.outcomes import Verdict, concluded, skipped
 from kling_daemon.prove.plans import Plan
 from kling_daemon.prove.sync import sync
@@ -20,8 +20,9 @@ def plan(tmp_path_factory):
     return Plan(short=True, seed=7, scratch=tmp_path_factory.mktemp("p"), say=lambda _line: None)
 
 
-async def test_a_few_kills_break_no_promise(plan):
-    outcome = await crash(plan, Scale(kills=2, jobs=8))
+@pytest.mark.parametrize("campaign", [crash, crash_with_key_pair], ids=["API key", "key pair"])
+async def test_a_few_kills_break_no_promise(plan, campaign):
+    outcome = await campaign(plan, Scale(kills=2, jobs=8))
     assert outcome.verdict is Verdict.PASSED, outcome
     assert outcome.line.startswith("2 kills, 8 orders")
 
