@@ -179,15 +179,17 @@ def _unsigned(text: str) -> str:
     return redact_text(f"{parts.scheme}://{host}{parts.path}") + (f"?{query}" if query else "")
 
 
-def shape_of(body: Any) -> Any:
+def shape_of(body: Any, room: int = _DEEPEST) -> Any:
     """Return what a request's body asks for apart from its texts: two that differ in these alone have one shape."""
+    if not room:
+        return MASKED
     if isinstance(body, Mapping):
         own = {CALLBACK_FIELD, "external_task_id"}
         return {
-            name: (value if name in _WORDS and isinstance(value, str) else shape_of(value))
+            name: (value if name in _WORDS and isinstance(value, str) else shape_of(value, room - 1))
             for name, value in body.items()
             if name not in own
         }
     if isinstance(body, list):
-        return [shape_of(value) for value in body]
+        return [shape_of(value, room - 1) for value in body]
     return "" if isinstance(body, str) else body

@@ -1,6 +1,8 @@
 """The jobs that a recording tells of, and which job of the present each of them has become."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections import defaultdict, deque
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,20 +18,18 @@ class RecordedJob:
     """One job: the creates that asked for it, in their order, and what Kling called it."""
 
     path: str
-    shape: Any
-    """What its create asked for, without texts."""
     external_id: str | None
     callback_url: str | None
     """Masked, as all in a recording."""
     creates: list[Exchange] = field(default_factory=list)
+    task_ids: list[str] = field(default_factory=list)
+    """What Kling calls it, as far as the answers to its creates tell."""
     told: list[Mapping[str, Any]] = field(default_factory=list)
     """What Kling said of it in answers to creates and in callbacks that bear a good signature, in that order."""
     asked: int = 0
     """How often it was created in the present."""
     live_external_id: str | None = None
     live_callback_url: str | None = None
-    live_at: float | None = None
-    """When the first of its creates was answered in the present; None before."""
 
     @property
     def is_taken(self) -> bool:
@@ -56,6 +56,9 @@ class RecordedJobs:
         self._by_task: dict[str, RecordedJob] = {}
         self._by_external: dict[str, RecordedJob] = {}
         self._by_live_external: dict[str, RecordedJob] = {}
+        self._by_callback_url: defaultdict[str, list[RecordedJob]] = defaultdict(list)
+        # Each job twice; who takes one from either row passes over those that were taken from the other.
+        self._free: defaultdict[Hashable, deque[RecordedJob]] = defaultdict(deque)
         for exchange in exchanges:
             if exchange.side == Side.KLING and is_create(exchange.method, exchange.target):
                 self._add(exchange)
@@ -76,15 +79,18 @@ class RecordedJobs:
         external_id, callback_url = named(exchange.body, "external_task_id"), named(exchange.body, "callback_url")
         job = self._by_external.get(external_id) if external_id else None
         if job is None:
-            job = RecordedJob(
-                path=exchange.target, shape=shape_of(exchange.body), external_id=external_id, callback_url=callback_url
-            )
+            job = RecordedJob(path=exchange.target, external_id=external_id, callback_url=callback_url)
             self._jobs.append(job)
+            for row in _rows(exchange.target, exchange.body):
+                self._free[row].append(job)
+            if callback_url:
+                self._by_callback_url[callback_url].append(job)
             if external_id:
                 self._by_external[external_id] = job
         job.creates.append(exchange)
         if task_id := task_id_of(exchange.answer):
-            self._by_task.setdefault(task_id, job)
+            if self._by_task.setdefault(task_id, job) is job:
+                job.task_ids.append(task_id)
             job.told.append(exchange.answer.get("data", exchange.answer))
 
     def take(self, target: str, body: Any) -> RecordedJob | None:
@@ -96,14 +102,18 @@ class RecordedJobs:
         external_id = named(body, "external_task_id")
         job = self._by_live_external.get(external_id) if external_id else None
         if job is None:
-            free = [job for job in self._jobs if not job.is_taken and job.path == target]
-            shape = shape_of(body)
-            job = next((job for job in free if job.shape == shape), free[0] if free else None)
+            job = next(filter(None, map(self._first_free, _rows(target, body))), None)
         if job is not None:
             job.live_external_id, job.live_callback_url = external_id, named(body, "callback_url")
             if external_id:
                 self._by_live_external[external_id] = job
         return job
+
+    def _first_free(self, row: Hashable) -> RecordedJob | None:
+        jobs = self._free.get(row, deque())
+        while jobs and jobs[0].is_taken:
+            jobs.popleft()
+        return jobs[0] if jobs else None
 
     def of_task(self, task_id: str | None) -> RecordedJob | None:
         """Return the job that Kling calls so."""
@@ -113,15 +123,11 @@ class RecordedJobs:
         """Return the job of a recorded external id."""
         return self._by_external.get(external_id)
 
-    def task_ids_of(self, job: RecordedJob) -> list[str]:
-        """Return what Kling calls a job, as far as the answers to its creates tell."""
-        return [task_id for task_id, other in self._by_task.items() if other is job]
-
     def of_callback(self, exchange: Exchange) -> RecordedJob | None:
         """Return the job that a recorded callback is about: by Kling's id, else by a URL that no other job has."""
         if job := self.of_task(task_id_of(exchange.body)):
             return job
-        fitting = [job for job in self._jobs if job.callback_url == exchange.target]
+        fitting = self._by_callback_url.get(exchange.target, ())
         return fitting[0] if len(fitting) == 1 else None
 
     def recorded_external_id(self, live: str) -> str:
@@ -138,6 +144,11 @@ class RecordedJobs:
         if isinstance(value, str) and (job := self._by_external.get(value)) and job.live_external_id:
             return job.live_external_id
         return value
+
+
+def _rows(path: str, body: Any) -> tuple[Hashable, Hashable]:
+    """Return where the jobs of a path stand that asked for the same as a body, and where all of the path do."""
+    return (path, json.dumps(shape_of(body), sort_keys=True)), path
 
 
 def is_create(method: str, target: str) -> bool:

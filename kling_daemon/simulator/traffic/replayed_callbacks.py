@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import heapq
+import itertools
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,17 +46,26 @@ class ReplayedCallbacks:
         secrets: Sequence[Secret],
     ) -> None:
         """Plan them all."""
-        calls = [exchange for exchange in exchanges if exchange.side == Side.CALLBACK]
-        self._waiting = [_Planned(exchange, jobs.of_callback(exchange)) for exchange in calls]
+        self._waiting: defaultdict[RecordedJob | None, list[_Planned]] = defaultdict(list)
+        for exchange in exchanges:
+            if exchange.side == Side.CALLBACK:
+                job = jobs.of_callback(exchange)
+                self._waiting[job].append(_Planned(exchange, job))
+        self._recorded = sum(map(len, self._waiting.values()))
+        self._heap: list[tuple[float, int, _Planned]] = []
+        """What has a moment, the next one first."""
+        self._order = itertools.count()
+        self._homeless: list[_Planned] = []
+        """What was due before it was known where to."""
         self._jobs = jobs
         self._clock = clock
         self._speed = speed
         self._base = None if callback_to is None else callback_to.rstrip("/")
         self._secrets = tuple(secrets)
-        self._began = clock.monotonic() if not len(jobs) else None
         self._answers: Counter[str] = Counter()
-        self._recorded = len(calls)
         self._bell = asyncio.Event()
+        if not len(jobs):
+            self._release(None, clock.monotonic(), 0.0)
 
     @property
     def are_sent(self) -> bool:
@@ -68,13 +79,20 @@ class ReplayedCallbacks:
     def begin(self, job: RecordedJob) -> None:
         """Let a job's callbacks come: one of its creates is answered now."""
         now = self._clock.monotonic()
-        if self._began is None:
-            self._began = now
-        if job.live_at is None:
-            job.live_at = now
+        self._release(None, now, 0.0)
+        self._release(job, now, job.answered_at)
         if self._base is None and job.live_callback_url is not None:
             self._base = _base_of(job.live_callback_url)
+            for planned in self._homeless:
+                heapq.heappush(self._heap, (now, next(self._order), planned))
+            self._homeless.clear()
         self._bell.set()
+
+    def _release(self, job: RecordedJob | None, live: float, recorded: float) -> None:
+        """Give a job's callbacks their moments, at the same distance from this one as from that of the recording."""
+        for planned in self._waiting.pop(job, ()):
+            due = live + max(0.0, planned.exchange.at - recorded) / self._speed
+            heapq.heappush(self._heap, (due, next(self._order), planned))
 
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Send each when it is due, one after the other, until cancelled."""
@@ -91,34 +109,28 @@ class ReplayedCallbacks:
 
     async def step(self, session: aiohttp.ClientSession) -> float | None:
         """Send the first that is due and return 0; else the seconds until one is, None when none is in sight."""
-        now = self._clock.monotonic()
-        dues = [(due, planned) for planned in self._waiting if (due := self._due(planned)) is not None]
-        for due, planned in dues:
-            if due <= now:
-                self._waiting.remove(planned)
-                self._answers[await self._send(planned, session)] += 1
+        while self._heap:
+            due, _, planned = self._heap[0]
+            if (pause := due - self._clock.monotonic()) > 0:
+                return pause
+            heapq.heappop(self._heap)
+            if (url := self._url(planned)) is not None:
+                self._answers[await self._send(planned, url, session)] += 1
                 return 0.0
-        return min((due for due, _ in dues), default=now) - now if dues else None
-
-    def _due(self, planned: _Planned) -> float | None:
-        """Return the moment at which it is to be sent; None while that is not known, or not where to."""
-        if self._url(planned) is None:
-            return None
-        job = planned.job
-        live, recorded = (self._began, 0.0) if job is None else (job.live_at, job.answered_at)
-        return None if live is None else live + max(0.0, planned.exchange.at - recorded) / self._speed
+            self._homeless.append(planned)
+        return None
 
     def _url(self, planned: _Planned) -> str | None:
+        """Return where it is to be sent; None while nobody has said so."""
         job = planned.job
         if job is not None and job.live_callback_url is not None and job.callback_url == planned.exchange.target:
             return job.live_callback_url
         return None if self._base is None else self._base + planned.exchange.target.removeprefix(RECEIVER)
 
-    async def _send(self, planned: _Planned, session: aiohttp.ClientSession) -> str:
+    async def _send(self, planned: _Planned, url: str, session: aiohttp.ClientSession) -> str:
         told = self._jobs.in_the_present(planned.exchange.body)
         body = told["text"].encode(errors="replace") if is_text(told) else json.dumps(told).encode()
         headers = {"Content-Type": "application/json", **self._signed(planned.exchange, body)}
-        url = self._url(planned) or ""
         try:
             async with session.post(url, data=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False) as answer:
                 await answer.read()

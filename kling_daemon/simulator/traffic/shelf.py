@@ -101,7 +101,7 @@ class Shelf:
         row, job = self._rows.get((name, id_)), self._job(name, id_)
         if row is not None or job is None:
             return row
-        others: list[Hashable] = [(_IDS, task_id) for task_id in self.jobs.task_ids_of(job)]
+        others: list[Hashable] = [(_IDS, task_id) for task_id in job.task_ids]
         others.append((_EXTERNAL_IDS, job.external_id))
         row = next((self._rows[other] for other in others if other in self._rows), None)
         told = [body for body in job.told if "id" in body]
@@ -111,7 +111,7 @@ class Shelf:
 
     def _other_row_of(self, job: RecordedJob, method: str, path: str, name: str) -> _Row | None:
         """Return the same of a legacy query for a single job."""
-        for other in (*self.jobs.task_ids_of(job), job.external_id):
+        for other in (*job.task_ids, job.external_id):
             if (row := self._rows.get(_question(method, f"{path}/{other}", None))) is not None:
                 return row
         told = [body for body in job.told if "task_id" in body]

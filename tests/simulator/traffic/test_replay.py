@@ -1,4 +1,5 @@
 import json
+import time
 from collections import Counter
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -19,6 +20,8 @@ from kling_daemon.simulator.traffic.exchanges import Exchange, Side
 from kling_daemon.simulator.traffic.reading import read_recording
 from kling_daemon.simulator.traffic.recorder import Recorder
 from kling_daemon.simulator.traffic.replay import Replay
+from kling_daemon.simulator.traffic.replayed_callbacks import ReplayedCallbacks
+from kling_daemon.simulator.traffic.shelf import Shelf
 from kling_daemon.standard_webhooks import verify
 
 POLLER = {
@@ -200,6 +203,60 @@ async def test_cut_connections_pages_and_a_clock_that_was_off_come_again(steady,
         async with kling.session.get("/tasks?external_task_ids=now") as answer:
             assert (answer.status, answer.content_type) == (502, "text/html")
             assert "Bad Gateway" in await answer.text()
+
+
+def many(count):
+    """Return a recording of so many jobs of one path, each with a callback."""
+    url = "http://receiver.invalid/masked-{}".format
+    for number in range(count):
+        common = {"at": number / 1000, "took": 0.0, "method": "POST"}
+        order = {"prompt": "masked", "options": {"callback_url": url(number)}}
+        answer = {"code": 0, "data": {"id": str(number)}}
+        yield Exchange(side=Side.KLING, target=NEW_VIDEO, body=order, status=200, answer=answer, **common)
+        yield Exchange(side=Side.CALLBACK, target=url(number), body={"id": str(number)}, **common)
+
+
+async def seconds_of_fifty_creates_and_callbacks(count, sink):
+    exchanges = list(many(count))
+    shelf = Shelf(exchanges)
+    callbacks = ReplayedCallbacks(exchanges, shelf.jobs, SystemClock(), speed=1000.0, callback_to=sink.url, secrets=())
+    async with aiohttp.ClientSession() as session:
+        began = time.process_time()
+        for number in range(50):
+            found = shelf.answer("POST", NEW_VIDEO, {"prompt": "x"})
+            assert found.exchange.answer["data"]["id"] == str(number)
+            callbacks.begin(found.job)
+            assert await callbacks.step(session) == 0
+        return time.process_time() - began
+
+
+async def test_creates_and_callbacks_cost_the_same_among_any_number_of_jobs():
+    async with CallbackSink.serve() as sink:
+        few, lots = [await seconds_of_fifty_creates_and_callbacks(count, sink) for count in (50, 20_000)]
+    assert lots < 4 * few, (few, lots)
+
+
+async def test_a_callback_without_a_place_to_go_waits_until_a_create_names_one():
+    jobs = [
+        Exchange(side=Side.KLING, at=0.0, took=0.0, method="POST", target=path, status=200, answer={"id": path})
+        for path in (NEW_VIDEO, LEGACY_VIDEO)
+    ]
+    call = Exchange(
+        side=Side.CALLBACK,
+        at=0.0,
+        took=0.0,
+        method="POST",
+        target="http://receiver.invalid/cb",
+        body={"id": NEW_VIDEO},
+    )
+    async with (
+        CallbackSink.serve() as sink,
+        Replay([*jobs, call], SystemClock()).serve() as url,
+        KlingCaller.at(url) as kling,
+    ):
+        await kling.call("POST", NEW_VIDEO, json={"prompt": "x"})
+        await kling.call("POST", LEGACY_VIDEO, json={"prompt": "x", "callback_url": sink.url})
+        assert [call.path for call in await sink.got(1)] == ["/cb"]
 
 
 async def test_a_present_callback_url_that_is_none_is_borne(swift, tmp_path):
