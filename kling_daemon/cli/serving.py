@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+_LAST_PORT = 65_535
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
@@ -45,6 +47,6 @@ def serve(serving: AbstractAsyncContextManager[Announcement], *, as_json: bool, 
 def read_address(text: str, option: str) -> tuple[str, int]:
     """Return the host and port that an option names; a usage error when it names none."""
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal():
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port[:6]) > _LAST_PORT:
         raise click.BadParameter(f"{text!r} is not HOST:PORT", param_hint=option)
     return host.strip("[]"), int(port)

@@ -156,7 +156,12 @@ def _spelt(name: str) -> str:
 
 
 def _key(path: Path | None, variable: str) -> str:
-    return _text(path) if path else os.environ.get(variable, "")
+    if path is None:
+        return os.environ.get(variable, "")
+    if key := _text(path):
+        return key
+    # Not the default, with which a client of the real key would be refused, and nobody would know why.
+    raise click.UsageError(f"{path} is empty, and so holds no key")
 
 
 def _text(path: Path) -> str:
@@ -178,18 +183,28 @@ def _scenario(path: Path | None) -> "Scenario":
 def _settings(
     scenario: "Scenario", options: dict[str, Any], *, secret_texts: tuple[str, ...], own: dict[str, Any]
 ) -> "tuple[SimulatorSettings, tuple[Phase, ...]]":
-    """Return the settings and phases of a scenario over which the options hold; a usage error if that is wrong."""
-    from kling_daemon.simulator import ChangeError, changed
+    """Return the settings and phases of a scenario over which the options hold; a usage error for all mistakes."""
+    from kling_daemon.simulator import ChangeError, read_changes
     from kling_daemon.standard_webhooks import Secret
 
+    mistakes = []
     try:
         if signing := tuple(Secret.parse(f"secret {place}", text) for place, text in enumerate(secret_texts, start=1)):
             own["secrets"] = signing
-        seed = {} if "seed" in scenario.given else {"seed": secrets.randbelow(SEEDS)}
-        settings = changed(scenario.settings(**{**seed, **own}), options)
-        phases = scenario.phases_under(options)
+    except ValueError as error:
+        mistakes.append(str(error))
+    try:
+        given = read_changes(options)
+    except ChangeError as error:
+        mistakes.append(str(error))
+    if mistakes:
+        raise click.UsageError("; ".join(mistakes))
+    seed = {} if "seed" in scenario.given else {"seed": secrets.randbelow(SEEDS)}
+    phases = scenario.phases_under(options)
+    try:
+        settings = scenario.settings(**{**seed, **own, **given})
         for phase in phases:
             replace(settings, **phase.changes)
-    except (ChangeError, ValueError) as error:
+    except ValueError as error:
         raise click.UsageError(str(error)) from None
     return settings, phases

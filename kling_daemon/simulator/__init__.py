@@ -1,7 +1,7 @@
 """A Kling that runs here: for the demo, for tests, and for anybody's own CI."""
 
 from kling_daemon.simulator.account_keys import AccountKeys
-from kling_daemon.simulator.changes import ChangeError, changed
+from kling_daemon.simulator.changes import ChangeError, changed, read_changes
 from kling_daemon.simulator.phases import Phase
 from kling_daemon.simulator.scenario import Scenario, ScenarioError, read_scenario
 from kling_daemon.simulator.settings import SimulatorSettings
@@ -18,5 +18,6 @@ __all__ = [
     "SimulatorSettings",
     "Span",
     "changed",
+    "read_changes",
     "read_scenario",
 ]

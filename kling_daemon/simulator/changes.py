@@ -16,6 +16,7 @@ from kling_daemon.simulator.settings import (
     SPANS,
     SWITCHES,
     SimulatorSettings,
+    mistake_of,
 )
 from kling_daemon.simulator.spans import Span
 from kling_daemon.spelling import did_you_mean
@@ -39,13 +40,18 @@ def changed(settings: SimulatorSettings, changes: Any) -> SimulatorSettings:
 
 
 def read_changes(changes: Any) -> dict[str, Any]:
-    """Return the settings that a change names and their values. ChangeError for any mistake but a value's range."""
+    """Return the settings that a change names and their values.
+
+    ChangeError for every mistake but contradictions, which only all settings together can show.
+    """
     if not isinstance(changes, Mapping):
         raise ChangeError("a change is a JSON object of settings and their new values")
     values, mistakes = {}, []
     for name, value in changes.items():
         try:
-            values[name] = read_setting(name, value)
+            values[name] = read = read_setting(name, value)
+            if mistake := mistake_of(name, read):
+                mistakes.append(f"{name}: {mistake}")
         except ValueError as error:
             mistakes.append(f"{name}: {error}")
     if mistakes:
@@ -70,7 +76,7 @@ def read_setting(name: str, value: Any) -> Any:
     if name in CHOICES:
         words = [str(word) for word in CHOICES[name]]
         if value not in words:
-            raise ValueError(f"expected one of {', '.join(words)}")
+            raise ValueError(f"expected one of {', '.join(words)}{did_you_mean(str(value), words)}")
         return CHOICES[name](value)
     if name in LISTS:
         return _read_list(value)

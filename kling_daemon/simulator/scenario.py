@@ -11,9 +11,8 @@ import pydantic
 from kling_daemon.problems import Problem, listed
 from kling_daemon.simulator.account_keys import MAIN, AccountKeys
 from kling_daemon.simulator.phases import Phase
-from kling_daemon.simulator.scenario_file import AccountTable, PhaseTable, ScenarioFile, changes_of
+from kling_daemon.simulator.scenario_file import PhaseTable, ScenarioFile, changes_of
 from kling_daemon.simulator.settings import SimulatorSettings
-from kling_daemon.standard_webhooks import Secret
 from kling_daemon.wording import problems_of
 
 
@@ -69,8 +68,7 @@ def read_scenario(path: Path) -> Scenario:
         file = ScenarioFile.model_validate(tree)
     except pydantic.ValidationError as error:
         raise ScenarioError(problems_of(error, ScenarioFile), path) from None
-    problems: list[Problem] = []
-    accounts = [keys for place, table in enumerate(file.accounts) if (keys := _keys(table, place, problems))]
+    accounts = [table.keys() for table in file.accounts]
     scenario = Scenario(
         given={
             **changes_of(file),
@@ -80,30 +78,9 @@ def read_scenario(path: Path) -> Scenario:
         },
         phases=tuple(map(_phase, file.phases)),
     )
-    problems += _contradictions(scenario, file)
-    if problems:
+    if problems := _contradictions(scenario, accounts):
         raise ScenarioError(problems, path)
     return scenario
-
-
-def _keys(table: AccountTable, place: int, problems: list[Problem]) -> AccountKeys | None:
-    """Return an account; None where it is wrong, which is added to the problems."""
-    where = f"accounts[{place}]"
-    try:
-        secrets = tuple(
-            Secret.parse(f"{table.name} {number}", text.get_secret_value())
-            for number, text in enumerate(table.webhook_secrets, start=1)
-        )
-        return AccountKeys(
-            name=table.name,
-            api_key=table.api_key.get_secret_value(),
-            access_key=table.access_key.get_secret_value(),
-            secret_key=table.secret_key.get_secret_value(),
-            secrets=secrets,
-        )
-    except ValueError as error:
-        problems.append(Problem(path=where, message=str(error)))
-        return None
 
 
 def _as_main(keys: AccountKeys) -> list[tuple[str, Any]]:
@@ -115,25 +92,27 @@ def _phase(table: PhaseTable) -> Phase:
     return Phase(begins=table.begins, lasts=table.lasts, every=table.every, changes=changes_of(table))
 
 
-def _contradictions(scenario: Scenario, file: ScenarioFile) -> list[Problem]:
+def _contradictions(scenario: Scenario, accounts: Sequence[AccountKeys]) -> list[Problem]:
     """Return what is right by itself but not together, each with the place where it stands."""
-    try:
-        scenario.settings()
-    except ValueError as error:
-        return [_placed(text, "") for text in str(error).split("; ")]
-    problems = []
+    always = _mistakes_of(scenario, {})
+    problems = [_placed(text, "") for text in always]
     for place, phase in enumerate(scenario.phases):
-        try:
-            scenario.settings(**phase.changes)
-        except ValueError as error:
-            problems += [_placed(text, f"phases[{place}]") for text in str(error).split("; ")]
-    names = [table.name for table in file.accounts]
+        in_it = _mistakes_of(scenario, phase.changes)
+        problems += [_placed(text, f"phases[{place}]") for text in in_it if text not in always]
+    mains = [place for place, keys in enumerate(accounts) if keys.name == MAIN]
     problems += [
-        Problem(path=f"accounts[{place}].name", message="an account before it has the same name")
-        for place, name in enumerate(names)
-        if name in names[:place] and name == MAIN
+        Problem(path=f"accounts[{place}].name", message="an account before it has the same name") for place in mains[1:]
     ]
     return problems
+
+
+def _mistakes_of(scenario: Scenario, changes: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a scenario's settings while these differ."""
+    try:
+        scenario.settings(**changes)
+    except ValueError as error:
+        return str(error).split("; ")
+    return []
 
 
 def _placed(text: str, where: str) -> Problem:

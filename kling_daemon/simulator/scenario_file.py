@@ -1,14 +1,16 @@
 """What a scenario file may hold: every setting by its name, phases in which some of them differ, and accounts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
 import pydantic
 
 from kling_daemon.durations import parse_duration
+from kling_daemon.simulator.account_keys import AccountKeys
 from kling_daemon.simulator.changes import NAMES, read_setting
 from kling_daemon.simulator.settings import mistake_of
+from kling_daemon.standard_webhooks import Secret
 
 
 class _Table(pydantic.BaseModel):
@@ -77,11 +79,36 @@ class AccountTable(_Table):
     webhook_secrets: list[pydantic.SecretStr] = []
     """`whsec_…`: callbacks of its jobs are signed with each of them."""
 
+    @pydantic.model_validator(mode="after")
+    def _can_be_opened(self) -> "AccountTable":
+        self.keys()
+        return self
+
+    def keys(self) -> AccountKeys:
+        """Return the account that the table describes; ValueError when nothing opens it, or no secret is one."""
+        return AccountKeys(
+            name=self.name,
+            api_key=self.api_key.get_secret_value(),
+            access_key=self.access_key.get_secret_value(),
+            secret_key=self.secret_key.get_secret_value(),
+            secrets=tuple(
+                Secret.parse(f"{self.name} {number}", text.get_secret_value())
+                for number, text in enumerate(self.webhook_secrets, start=1)
+            ),
+        )
+
 
 class _Scenario(_Table):
     seed: int | None = None
     accounts: list[AccountTable] = []
     phases: list[PhaseTable] = []
+
+    @pydantic.field_validator("accounts", "phases", mode="before")
+    @classmethod
+    def _is_a_list(cls, written: Any, info: pydantic.ValidationInfo) -> Any:
+        if isinstance(written, Mapping):
+            raise ValueError(f"is a list of tables: begin each with [[{info.field_name}]], in two pairs of brackets")  # noqa: TRY004 - the kind that pydantic tells on
+        return written
 
 
 ScenarioFile = pydantic.create_model("ScenarioFile", __base__=_Scenario, **_SETTINGS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from kling_daemon.durations import LONGEST
+from kling_daemon.durations import LONGEST, format_duration
 from kling_daemon.simulator.account_keys import MAIN, AccountKeys
 from kling_daemon.simulator.outages import OutageAnswer, OutageScope
 from kling_daemon.simulator.refusals import SERVICE_ERRORS
@@ -146,7 +146,7 @@ def mistake_of(name: str, value: Any) -> str | None:
     if name in DURATIONS and not timedelta(0) <= value <= LONGEST:
         return f"from nothing to a hundred years, not {value}"
     if name in OFFSETS and abs(value) > FURTHEST_CLOCK:
-        return f"at most {FURTHEST_CLOCK.days} days either way, not {value}"
+        return f"at most {FURTHEST_CLOCK.days} days either way, not {format_duration(abs(value))}"
     if name == "speed" and not SLOWEST <= value < math.inf:
         return f"at least {SLOWEST}, not {value}"
     if name == "file_size" and value > MAX_FILE_SIZE:

@@ -18,7 +18,8 @@ class Span:
     def __post_init__(self) -> None:
         if not timedelta(0) <= self.shortest <= self.longest <= LONGEST:
             raise ValueError(
-                f"a span rises from zero or more to a hundred years at most, not from {self.shortest} to {self.longest}"
+                "a span rises from nothing or more to a hundred years at most, "
+                f"not from {_shown(self.shortest)} to {_shown(self.longest)}"
             )
 
     @classmethod
@@ -41,3 +42,7 @@ class Span:
         if self.shortest == self.longest:
             return format_duration(self.shortest)
         return f"{format_duration(self.shortest)}-{format_duration(self.longest)}"
+
+
+def _shown(duration: timedelta) -> str:
+    return f"{'-' if duration < timedelta(0) else ''}{format_duration(abs(duration))}"

@@ -38,6 +38,11 @@ def test_every_mistake_is_named_with_what_was_expected():
     assert "did you mean 'lose'?" in str(error.value)
 
 
+def test_what_cannot_be_read_hides_nothing_that_is_out_of_range():
+    with pytest.raises(ChangeError, match=r"hang: .*; lose: a share.*; speed: at least"):
+        changed(SETTINGS, {"hang": 5, "lose": 2, "speed": 0})
+
+
 def test_values_out_of_range_are_refused_too():
     with pytest.raises(ChangeError, match="lose: a share"):
         changed(SETTINGS, {"lose": 2})

@@ -33,6 +33,10 @@ MISTAKES = {
     '[[accounts]]\nname = "a"\napi_key = "simulator"': "two have the same api_key",
     '[[accounts]]\nname = "main"\napi_key = "1"\n[[accounts]]\nname = "main"\napi_key = "2"': "has the same name",
     '[[accounts]]\nname = "a"\napi_key = "k"\nwebhook_secrets = ["geheim!"]': "accounts[0]: webhook secret",
+    '[[accounts]]\nname = "a"\naccess_key = "k"': "accounts[0]: access_key and secret_key: both or none",
+    '[accounts]\nname = "a"': "accounts: is a list of tables: begin each with [[accounts]]",
+    '[phases]\nbegins = "1m"': "phases: is a list of tables: begin each with [[phases]]",
+    'outage_answer = "html5"': "did you mean 'html'?",
     "lose = ": "is not TOML",
 }
 
@@ -62,6 +66,27 @@ def test_the_command_ends_with_78_and_all_mistakes_at_once(written):
     for named in ("5 mistakes", "sede", "lose", "phases[0].losse", "accounts[0].api_keys", "accounts[0].name"):
         assert named in result.output
     assert "geheim" not in result.output
+
+
+def test_wrong_accounts_are_told_along_with_misspelt_keys(written):
+    text = 'sede = 1\n[[accounts]]\nname = "a"\n[[accounts]]\nname = "b"\napi_key = "k"\nwebhook_secrets = ["x!"]\n'
+    with pytest.raises(ScenarioError) as raised:
+        read_scenario(written(text))
+    assert [problem.path for problem in raised.value.problems] == ["accounts[0]", "accounts[1]", "sede"]
+
+
+def test_contradictions_are_told_all_at_once_and_each_once(written):
+    text = "lose = 0.6\nlate = 0.6\n"
+    text += '[[phases]]\nbegins = "1m"\nreorder = 0.9\n[[phases]]\nbegins = "1m"\nfail_input = 0.6\nfail_other = 0.6\n'
+    text += '[[accounts]]\nname = "main"\napi_key = "k"\n' * 2
+    with pytest.raises(ScenarioError) as raised:
+        read_scenario(written(text))
+    paths = [problem.path for problem in raised.value.problems]
+    assert paths == [
+        "lose, duplicate, reorder and late share the callbacks among them",
+        "phases[1]",
+        "accounts[1].name",
+    ]
 
 
 def test_what_the_file_says_holds_and_what_is_given_holds_over_it(written):

@@ -89,6 +89,12 @@ def test_a_key_pair_comes_from_environment_or_files(tmp_path):
         (["--lose", "3"], "lose: a share between 0 and 1"),
         (["--delay", "5x"], "delay: must be a duration such as"),
         (["--listen", "nowhere"], "HOST:PORT"),
+        (["--listen", "127.0.0.1:99999"], "HOST:PORT"),
+        (["--control", "127.0.0.1:65536"], "HOST:PORT"),
+        (["--listen", "127.0.0.1:²"], "HOST:PORT"),
+        (["--api-key-file", os.devnull], "is empty"),
+        (["--submitted", "5s-2s"], "not from 5s to 2s"),
+        (["--clock-offset", "-900d"], "not 900d"),
         (["--secret", "not base64!"], "webhook secret"),
         (["--api-key-file", sys.executable], "cannot read"),
         (["--refuse-creates", "7"], "refuse_creates"),
@@ -101,6 +107,15 @@ def test_a_wrong_option_is_a_usage_error_that_names_it(options, named):
     assert result.exit_code == 2
     assert named in result.output
     assert "Traceback" not in result.output
+
+
+def test_all_wrong_options_are_named_at_once():
+    options = ["--lose", "3", "--hang", "x", "--speed", "0", "--outage-answer", "html5", "--secret", "geheim!"]
+    result = CliRunner().invoke(simulate, options)
+    assert result.exit_code == 2
+    for named in ("lose: a share", "hang: must be", "speed: at least", "did you mean 'html'?", "webhook secret"):
+        assert named in result.output
+    assert "geheim" not in result.output
 
 
 def test_every_setting_has_its_option_and_the_default_shown_is_the_one_that_holds():
