@@ -1,6 +1,7 @@
 """Whom the simulated Kling lets in: by its API key, or on legacy paths by a token that its key pair signed."""
 
 import hmac
+import math
 from datetime import datetime
 from typing import Any, TypeGuard
 
@@ -61,5 +62,5 @@ def _judge(claims: dict[str, Any], now: float) -> None:
 
 
 def _is_moment(value: Any) -> TypeGuard[float]:
-    # A boolean is an int to Python, and no number in JSON.
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # A boolean is an int to Python, and no number in JSON; nor are `NaN` and `Infinity`, which Python reads.
+    return type(value) is int or (type(value) is float and math.isfinite(value))

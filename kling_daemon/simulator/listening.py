@@ -32,7 +32,11 @@ def kling_application(
     @web.middleware
     async def off_route(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.match_info.http_exception is None or request.path.startswith(CONTROL_PREFIX):
-            return await handler(request)
+            try:
+                return await handler(request)
+            except web.RequestPayloadError:
+                # Such as a body that is not compressed as its header says.
+                return refused(engine, RefusalError(1201, "Request body cannot be read"))
         engine.statistics.requests["unknown"] += 1
         wrong_method = request.match_info.http_exception.status == web.HTTPMethodNotAllowed.status_code
         return refused(engine, RefusalError(1202 if wrong_method else 1203))
@@ -55,12 +59,14 @@ def control_application(routes: Sequence[web.RouteDef]) -> web.Application:
 
 
 @asynccontextmanager
-async def listening(application: web.Application, host: str, port: int) -> AsyncIterator[tuple[str, Gate]]:
+async def listening(
+    application: web.Application, host: str, port: int, *, decompresses: bool = True
+) -> AsyncIterator[tuple[str, Gate]]:
     """Serve an application until the context is left; yield the URL, without a slash at its end, and the door.
 
-    OSError when it cannot listen.
+    decompresses: compressed bodies reach the application as what they hold. OSError when it cannot listen.
     """
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE, auto_decompress=decompresses)
     await runner.setup()
     gate = Gate(runner)
     try:

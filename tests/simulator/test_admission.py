@@ -43,6 +43,8 @@ async def test_a_token_and_the_api_key_are_both_let_in(url):
         ({"exp": None}, 1002),
         ({"exp": "tomorrow"}, 1002),
         ({"nbf": True}, 1002),
+        ({"exp": float("nan")}, 1002),
+        ({"exp": float("inf")}, 1002),
     ],
 )
 async def test_each_flaw_of_a_token_has_klings_code(url, wrong, code):

@@ -133,9 +133,12 @@ async def passing_on(
         other = (
             nullcontext((None, None))
             if callbacks is None
-            else listening(passage.to_receiver(callbacks[1], secrets), *callbacks[0])
+            else listening(passage.to_receiver(callbacks[1], secrets), *callbacks[0], decompresses=False)
         )
-        async with listening(passage.to_kling(upstream), *address) as (url, _), other as (callback_url, _):
+        async with (
+            listening(passage.to_kling(upstream), *address, decompresses=False) as (url, _),
+            other as (callback_url, _),
+        ):
             yield url, callback_url
 
 

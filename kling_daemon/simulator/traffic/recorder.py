@@ -24,7 +24,7 @@ class Recorder:
     """Notes exchanges in a file. What it cannot write any more is told once, and stops no traffic."""
 
     def __init__(self, file: FileIO, clock: Clock, masks: Masks, *, on_failure: Callable[[str], None]) -> None:
-        """Write into a file whose head is there; times count from now."""
+        """Write into a file behind its head; times count from now."""
         self._file = file
         self._clock = clock
         self._masks = masks
@@ -41,13 +41,14 @@ class Recorder:
     ) -> Iterator[Self]:
         """Make a file, mode 600, and record into it until the context is left. OSError, also if there is one already.
 
-        When an error ends it before anything was noted, such as a port that is taken, no file is left behind.
+        When an error ends it before anything was noted, such as a full disk or a port that is taken, no file is left.
 
         source: where the answers come from. on_failure: told why the recording ended early, such as a full disk.
         """
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         # Without a buffer, which would try once more to be written when the disk is full and the file closed.
         with FileIO(handle, "w") as file:
+            recorder = cls(file, clock, Masks(keep_prompts=keep_prompts), on_failure=on_failure)
             head = {
                 "recording": FORMAT,
                 "made_by": f"kling-daemon {__version__}",
@@ -55,9 +56,8 @@ class Recorder:
                 "source": redact_text(source),
                 "prompts": "kept" if keep_prompts else "masked",
             }
-            _write_line(file, json.dumps(head))
-            recorder = cls(file, clock, Masks(keep_prompts=keep_prompts), on_failure=on_failure)
             try:
+                _write_line(file, json.dumps(head))
                 yield recorder
             except BaseException:
                 if not recorder.has_noted:

@@ -91,7 +91,7 @@ class Replay:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
             body = json.loads(await request.read() or b"null")
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, web.RequestPayloadError):
             body = None
         found = self._shelf.answer(request.method, request.raw_path, body)
         if found is None or found.exchange is None:

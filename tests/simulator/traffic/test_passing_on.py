@@ -1,3 +1,4 @@
+import gzip
 import json
 import socket
 from dataclasses import replace
@@ -52,6 +53,19 @@ async def test_requests_and_callbacks_pass_through_unchanged_and_are_recorded(sw
     assert exchanges[-1].status == 404
     assert exchanges[-1].ahead == pytest.approx(7200, abs=5)
     assert "geheim" not in path.read_text()
+
+
+async def test_a_compressed_body_passes_through_as_it_is(swift, tmp_path):
+    with recording_into(tmp_path / "r.jsonl") as recorder:
+        async with (
+            Simulator(swift).serve() as upstream,
+            passing_on(recorder, SystemClock(), upstream, ANYWHERE) as (url, _),
+            KlingCaller.at(url) as kling,
+        ):
+            packed, headers = gzip.compress(b'{"prompt": "geheim"}'), {"Content-Encoding": "gzip"}
+            assert (await kling.call("POST", NEW_VIDEO, data=packed, headers=headers))[0] == 200
+    (exchange,) = read_recording(tmp_path / "r.jsonl")
+    assert exchange.body == {"text": "masked", "bytes": len(packed)}
 
 
 async def test_when_kling_or_the_receiver_is_out_of_reach_the_connection_is_cut(tmp_path):

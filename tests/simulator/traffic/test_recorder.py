@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import stat
 from dataclasses import replace
 from io import FileIO
@@ -107,6 +108,28 @@ def test_the_file_is_its_owner_s_alone_and_never_overwrites_another(tmp_path):
     assert json.loads(path.read_text())["prompts"] == "masked"
     with pytest.raises(FileExistsError), recording_into(path):
         pass
+
+
+def test_a_head_that_cannot_be_written_leaves_no_file(tmp_path):
+    path = tmp_path / "r.jsonl"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"), recording_into(path):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not path.exists()
+
+
+async def test_a_body_that_cannot_be_read_is_refused_and_recorded(swift, tmp_path):
+    path = tmp_path / "r.jsonl"
+    with recording_into(path) as recorder:
+        async with Simulator(swift, recorder=recorder).serve() as url, KlingCaller.at(url) as kling:
+            async with kling.session.post(NEW_VIDEO, data=b"no gzip", headers={"Content-Encoding": "gzip"}) as answer:
+                assert (answer.status, (await answer.json())["code"]) == (400, 1201)
+            await kling.call("GET", "/tasks?task_ids=1")
+    assert [one.status for one in read_recording(path)] == [400, 200]
 
 
 def test_a_full_disk_is_told_once_and_stops_no_traffic():

@@ -5,9 +5,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from kling_daemon.simulator.addresses import PREFIX as FILES_PREFIX
 from kling_daemon.simulator.engine import Engine
+from kling_daemon.simulator.listening import CONTROL_PREFIX
 from kling_daemon.simulator.traffic.recorder import Recorder
-
-CONTROL_PREFIX = "/simulator/"
 
 
 def recorded(engine: Engine, recorder: Recorder) -> Middleware:
@@ -17,7 +16,11 @@ def recorded(engine: Engine, recorder: Recorder) -> Middleware:
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith((CONTROL_PREFIX, FILES_PREFIX)):
             return await handler(request)
-        began, body = engine.clock.monotonic(), await request.read()
+        began = engine.clock.monotonic()
+        try:
+            body = await request.read()
+        except web.RequestPayloadError:
+            body = b""
         answer = await handler(request)
         was_cut = request.transport is None or request.transport.is_closing()
         raw = answer.body if isinstance(answer, web.Response) else None
