@@ -16,6 +16,7 @@ import click
 from kling_daemon.cli.durations import DurationType, brief
 from kling_daemon.cli.exit_codes import FAILED, UNREACHABLE
 from kling_daemon.cli.output import json_option, print_facts, print_json, printable
+from kling_daemon.cli.pairs import TAG, PairType
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
@@ -37,9 +38,14 @@ USAGE = 2
     "--format", "form", type=click.Choice(["jsonl", "csv"]), help="How it is written, by default by its name."
 )
 @click.option("--endpoint", metavar="PATH", help="Where lines that name no endpoint are created.")
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A note on every job; repeatable.")
+@click.option("--tag", "tags", type=TAG, multiple=True, metavar="KEY=VALUE", help="A note on every job; repeatable.")
 @click.option(
-    "--set", "fields", multiple=True, metavar="FIELD=VALUE", help="Set a body's field where it is left out; repeatable."
+    "--set",
+    "fields",
+    type=PairType("field", "FIELD=VALUE"),
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Set a body's field where it is left out; repeatable.",
 )
 @click.option("--allow-unknown-fields", is_flag=True, help="Let fields pass that Kling is not known to read.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the jobs to their ends.")
@@ -57,8 +63,8 @@ def batch(
     name: str | None,
     form: str | None,
     endpoint: str | None,
-    tags: Sequence[str],
-    fields: Sequence[str],
+    tags: Sequence[tuple[str, str]],
+    fields: Sequence[tuple[str, str]],
     allow_unknown_fields: bool,
     wait: bool,
     timeout: timedelta | None,
@@ -79,17 +85,16 @@ def batch(
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise click.UsageError(f"give the batch a --name of up to {LONGEST_NAME} printable characters")
     set_fields = []
-    for text in fields:
-        key, value = _pair(text, "a field; write FIELD=VALUE")
+    for key, value in fields:
         try:
             place, is_json = read_name(key)
             set_fields.append((place, read_value(value, is_json=is_json)))
         except FieldError as error:
-            raise click.UsageError(f"--set {text}: {error}") from None
+            raise click.UsageError(f"--set {key}={value}: {error}") from None
     plan = Plan(
         name=name,
         endpoint=endpoint,
-        tags=dict(_pair(tag, "a tag; write KEY=VALUE") for tag in tags),
+        tags=dict(tags),
         fields=set_fields,
         allow_unknown=allow_unknown_fields,
     )
@@ -227,10 +232,3 @@ def _form_of(file: str) -> str:
     from kling_daemon.cli.batch_files import form_of
 
     return form_of(file)
-
-
-def _pair(text: str, what: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise click.UsageError(f"{text!r} is not {what}")
-    return key, value

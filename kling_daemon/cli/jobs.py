@@ -10,6 +10,7 @@ from kling_daemon.cli.durations import DurationType
 from kling_daemon.cli.exit_codes import FAILED, UnreachableExit
 from kling_daemon.cli.moments import MomentType
 from kling_daemon.cli.output import json_option, print_facts, print_json, print_table, printable
+from kling_daemon.cli.pairs import TAG
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
 
 STATES = ("queued", "submitted", "processing", "succeeded", "failed")
 """`JobState`, written out: importing it would take a quarter of the time that `--help` may take."""
-
-
-def _read_tag(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    key, found, value = text.partition("=")
-    if not key or not found:
-        raise click.BadParameter(f"{text!r} is no tag; write KEY=VALUE")
-    return key, value
 
 
 @click.group()
@@ -39,7 +31,7 @@ def jobs() -> None:
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("--endpoint", metavar="PATH", help="Only jobs that were created at this path of Kling's.")
 @click.option("--model", metavar="MODEL", help="Only jobs of this model.")
-@click.option("--tag", metavar="KEY=VALUE", callback=_read_tag, help="Only jobs with this tag.")
+@click.option("--tag", type=TAG, metavar="KEY=VALUE", help="Only jobs with this tag.")
 @click.option("--since", type=MomentType(), help="Only jobs known from then on: 2026-11-21T19:18:39Z, or 90m ago.")
 @click.option("--overdue", is_flag=True, help="Only jobs that have been open for too long (poller.overdue_after).")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
@@ -140,7 +132,7 @@ def cancel_jobs(where: Where, *, references: tuple[str, ...], as_json: bool) -> 
 @click.argument("task_ids", metavar="TASK_ID...", nargs=-1, required=True)
 @click.option("--endpoint", metavar="PATH", help="The path that created them; needed for solutions and key pairs.")
 @click.option("--external-id", metavar="ID", help="The id that its creator gave it, if Kling does not tell.")
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A note on the jobs; repeatable.")
+@click.option("--tag", "tags", type=TAG, multiple=True, metavar="KEY=VALUE", help="A note on the jobs; repeatable.")
 @json_option
 @where_options
 @pass_where
@@ -150,7 +142,7 @@ def track_jobs(
     task_ids: tuple[str, ...],
     endpoint: str | None,
     external_id: str | None,
-    tags: tuple[str, ...],
+    tags: tuple[tuple[str, str], ...],
     as_json: bool,
 ) -> None:
     """Track tasks that were created elsewhere, by Kling's ids; Kling is asked about each at once.
@@ -162,7 +154,7 @@ def track_jobs(
 
     if external_id is not None and len(set(task_ids)) > 1:
         raise click.UsageError("--external-id is that of one task; give one TASK_ID")
-    noted = read_tags(tags)
+    noted = dict(tags)
     tasks = [NamedTaskModel(task_id=id_, endpoint=endpoint, external_id=external_id, tags=noted) for id_ in task_ids]
     found = talk(where, lambda daemon: track(daemon, tasks))
     if as_json:
@@ -177,12 +169,18 @@ def track_jobs(
 @click.argument("file", type=click.File("rb"))
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), help="By default as its name ends.")
 @click.option("--endpoint", metavar="PATH", help="The path that created those for which the file names none.")
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A note on the jobs; repeatable.")
+@click.option("--tag", "tags", type=TAG, multiple=True, metavar="KEY=VALUE", help="A note on the jobs; repeatable.")
 @json_option
 @where_options
 @pass_where
 def import_jobs(
-    where: Where, *, file: BinaryIO, form: str | None, endpoint: str | None, tags: tuple[str, ...], as_json: bool
+    where: Where,
+    *,
+    file: BinaryIO,
+    form: str | None,
+    endpoint: str | None,
+    tags: tuple[tuple[str, str], ...],
+    as_json: bool,
 ) -> None:
     """Track the tasks that FILE names: ids, task objects or list answers of Kling's; - for standard input.
 
@@ -192,7 +190,7 @@ def import_jobs(
     from kling_daemon.cli.importing import tasks_of
     from kling_daemon.cli.tracking import GOOD, tell_track, track
 
-    noted = read_tags(tags)
+    noted = dict(tags)
     read = list(tasks_of(file, Form(form or form_of(str(getattr(file, "name", "")))), endpoint, noted))
     mistakes = [one for one in read if isinstance(one, Mistake)]
     for mistake in mistakes:
@@ -208,12 +206,3 @@ def import_jobs(
         tell_track(found, [lines[one.task_id] for one in found])
     if any(one.finding not in GOOD for one in found):
         raise click.exceptions.Exit(FAILED)
-
-
-def read_tags(tags: tuple[str, ...]) -> dict[str, str]:
-    """Return tags that were typed; a usage error for what is none."""
-    pairs = [tag.partition("=") for tag in tags]
-    for key, equals, value in pairs:
-        if not key or not equals:
-            raise click.UsageError(f"{key + equals + value!r} is no tag; write KEY=VALUE")
-    return {key: value for key, _, value in pairs}

@@ -10,6 +10,7 @@ import click
 from kling_daemon.cli.durations import DurationType
 from kling_daemon.cli.exit_codes import FAILED, UnreachableExit
 from kling_daemon.cli.output import json_option, print_facts, print_json
+from kling_daemon.cli.pairs import TAG
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 
@@ -20,7 +21,12 @@ from kling_daemon.cli.where import Where, pass_where, talk, where_options
 @click.option("--prompt", metavar="TEXT", help="Set the body's prompt.")
 @click.option("--image", metavar="URL", help="Set the body's image; for legacy endpoints (/v1/…).")
 @click.option(
-    "--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A note on the job, not sent to Kling; repeatable."
+    "--tag",
+    "tags",
+    type=TAG,
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A note on the job, not sent to Kling; repeatable.",
 )
 @click.option("--external-id", metavar="ID", help="The job's id of your own at Kling, by default the daemon's.")
 @click.option("--idempotency-key", metavar="KEY", help="Make it repeatable: the same key again makes no second job.")
@@ -37,7 +43,7 @@ def submit(
     body_file: TextIO | None,
     prompt: str | None,
     image: str | None,
-    tags: Sequence[str],
+    tags: Sequence[tuple[str, str]],
     external_id: str | None,
     idempotency_key: str | None,
     wait: bool,
@@ -52,13 +58,12 @@ def submit(
     if timeout is not None and not wait:
         raise click.UsageError("--timeout needs --wait")
     order = _body(endpoint, body, body_file, prompt, image)
-    noted = dict(_tag(tag) for tag in tags)
     if idempotency_key == "":
         raise click.UsageError("--idempotency-key must not be empty")
     made = talk(
         where,
         lambda daemon: daemon.submit(
-            endpoint, order, tags=noted, external_id=external_id, idempotency_key=idempotency_key
+            endpoint, order, tags=dict(tags), external_id=external_id, idempotency_key=idempotency_key
         ),
     )
     if not wait:
@@ -120,10 +125,3 @@ def _is_legacy(endpoint: str) -> bool:
     from kling_daemon.kling.endpoints import LEGACY_PREFIX
 
     return endpoint.startswith(LEGACY_PREFIX)
-
-
-def _tag(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise click.UsageError(f"{text!r} is no tag; write KEY=VALUE")
-    return key, value
