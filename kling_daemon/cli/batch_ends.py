@@ -58,6 +58,8 @@ def ends_in(path: Path | None) -> Iterator[BatchEnds]:
     if path is None:
         yield BatchEnds()
         return
+    if path.exists() and not path.is_file():  # what was written is read first, and a pipe or device has no end
+        raise click.UsageError(f"{path} is no file, which --output needs; --json prints a summary")
     try:
         opened = path.open("a+b")
     except OSError as error:

@@ -1,6 +1,7 @@
 """`kling-daemon config`: what is wrong with the configuration, what it comes to, and what may stand in it."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from kling_daemon.cli.checking import Checked
 
 HEADINGS = ("KEY", "VALUE", "FROM")
+_NO_FILE = "the environment and the defaults; there is no file"
 
 
 @click.group()
@@ -51,7 +53,9 @@ def check_config(where: Where, *, as_json: bool) -> None:
         checked.loaded.settings_or_raise(checked.problems)
     except ConfigError as error:
         raise ConfigurationExit(str(error)) from None
-    source = "the environment and the defaults; there is no file" if file is None else str(file)
+    source = _NO_FILE if file is None else str(file)
+    if file is None and Path("config.toml").is_file():
+        source += "; ./config.toml is read by `run`, and here with --config config.toml"
     names = ", ".join(handler.name for handler in checked.handlers) or "none"
     click.echo(printable(f"The configuration is sound ({source}). Handlers: {names}."))
     for plugin in checked.discovery.broken():

@@ -138,7 +138,8 @@ def _write(file: Path, text: str, *, force: bool) -> _Written:
 
 def _left_alone(file: Path) -> click.ClickException:
     return click.ClickException(
-        f"{file} is there already, and is left as it is; --force replaces it, and `kling-daemon config check` checks it"
+        f"{file} is there already, and is left as it is; --force replaces it, and"
+        f" `kling-daemon config check --config {file}` checks it"
     )
 
 

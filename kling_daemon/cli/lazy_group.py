@@ -1,6 +1,7 @@
 """A group of verbs whose modules are imported when they are asked for, and whose output may find no place to go."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,9 @@ class LazyGroup(click.Group):
         """Run the verb; says so, and ends with 74, if what it prints cannot be written, as to a full disk."""
         if sys.stdout is None:  # closed by whoever started us, who then wants no output
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open to the end
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Ids and Kling's words may hold any character, and terminals of some locales cannot show every one.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             try:
                 return super().main(*args, **given)
@@ -38,6 +42,18 @@ class LazyGroup(click.Group):
             if error.errno != errno.EPIPE:  # whoever closed the pipe has read enough
                 click.echo(f"Error: the output could not be written: {error.strerror}", err=True)
             sys.exit(UNWRITABLE)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse arguments that are no text: nothing in a request could be made of them."""
+        for argument in args:
+            try:
+                argument.encode()
+            except UnicodeEncodeError:
+                shown = ascii(argument)
+                raise click.UsageError(
+                    f"{shown} is not text; write UTF-8, in a locale such as LC_ALL=C.UTF-8"
+                ) from None
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
         """Return the verbs in the order in which help shows them."""

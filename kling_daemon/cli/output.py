@@ -41,7 +41,9 @@ def print_json_line(value: Any) -> None:
 
 
 def _print_json(value: Any, *, indent: int | None) -> None:
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # A locale other than UTF-8 lacks most characters, which JSON can bear as escapes.
+    is_utf = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(value, ensure_ascii=not is_utf, indent=indent)
     # JSON lets stand what some terminals obey and what UTF-8 cannot write.
     text = _CONTROLS.sub(_escaped, text)
     print(re.sub("[\ud800-\udfff]", _escaped, text))

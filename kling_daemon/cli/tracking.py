@@ -32,3 +32,5 @@ def tell_track(found: Sequence[TrackedModel], lines: Sequence[int] = ()) -> None
         if one.finding not in GOOD:
             where = f"line {lines[place]}: " if lines else ""
             click.echo(f"Error: {where}{printable(one.task_id)}: {printable(one.detail)}", err=True)
+    if counts["unasked"]:
+        click.echo("Kling could not be asked about all of them; the same command again, later, does no harm.", err=True)

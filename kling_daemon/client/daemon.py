@@ -1,6 +1,7 @@
 """The client of the local API: one method for each of its routes."""
 
 import asyncio
+import errno
 import io
 import json
 import os
@@ -421,6 +422,8 @@ def _reason(error: Exception) -> str:
         return "no answer in time"
     cause = getattr(error, "os_error", error)
     number = getattr(cause, "errno", None)
+    if number == errno.EACCES:
+        return f"{os.strerror(number)}, since only the daemon's own user and group may use the socket"
     if number is not None and number > 0:  # the system's words; asyncio's say the address once more
         return os.strerror(number)
     return getattr(cause, "strerror", None) or str(cause) or type(error).__name__

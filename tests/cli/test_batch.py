@@ -144,6 +144,7 @@ async def test_mistakes_are_told_all_at_once_and_standard_input_will_do(tmp_path
         (["-", "--tag", "x"], "write KEY=VALUE"),
         (["-", "--name", "x" * 200], "up to 150"),
         (["-", "--output", "/nowhere/at/all"], "cannot be written"),
+        (["-", "--output", "/dev/null"], "is no file"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(typed, words, reason):

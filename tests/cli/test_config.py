@@ -27,6 +27,14 @@ def test_the_defaults_are_sound(typed):
     assert "there is no file" in result.stdout
 
 
+def test_a_file_that_only_run_would_take_is_named(typed, tmp_path):
+    assert "./config.toml" not in typed("config", "check").stdout
+    (tmp_path / "config.toml").write_text(BAD)
+    result = typed("config", "check")
+    assert result.exit_code == 0, result.output
+    assert "there is no file; ./config.toml is read by `run`, and here with --config config.toml" in result.stdout
+
+
 def test_every_mistake_is_reported_at_once_with_its_path(typed, tmp_path):
     path = tmp_path / "kling.toml"
     path.write_text(BAD)

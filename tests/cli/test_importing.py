@@ -3,6 +3,9 @@ import json
 
 import pytest
 
+from kling_daemon.cli.tracking import tell_track
+from kling_daemon.client.models import TrackedModel
+
 FIXTURES = {
     "ids": b"t1\nt2\n",
     "numbers and objects": b'"t1"\n{"task_id": "t2", "endpoint": "/v1/videos/text2video"}\n',
@@ -52,3 +55,18 @@ async def test_a_line_that_names_no_task_has_the_file_refused(api, ask):
 def test_one_external_id_is_for_one_task(typed):
     result = typed("jobs", "track", "1", "2", "--external-id", "e")
     assert (result.exit_code, "one TASK_ID" in result.stderr) == (2, True)
+
+
+def test_it_is_said_that_asking_again_does_no_harm_only_where_kling_could_not_be_asked(capsys):
+    unasked = TrackedModel(task_id="t1", finding="unasked", job=None, detail="Kling does not answer")
+    unknown = TrackedModel(task_id="t2", finding="unknown", job=None, detail="Kling does not know it")
+    tell_track([unknown])
+    assert "does no harm" not in capsys.readouterr().err
+    tell_track([unasked, unknown])
+    shown = capsys.readouterr()
+    assert shown.out == "1 unasked, 1 unknown\n"
+    assert shown.err.splitlines() == [
+        "Error: t1: Kling does not answer",
+        "Error: t2: Kling does not know it",
+        "Kling could not be asked about all of them; the same command again, later, does no harm.",
+    ]

@@ -72,6 +72,7 @@ def test_a_configuration_that_is_there_is_left_alone_unless_it_is_the_same(typed
     other = typed("init")
     assert (other.exit_code, other.stdout) == (1, "")
     assert "is there already, and is left as it is; --force" in other.stderr
+    assert f"`kling-daemon config check --config {path}` checks it" in other.stderr
     assert path.read_text() == before
     assert typed("init", "--force").exit_code == 0
     assert (tmp_path / "config.toml.old").read_text() == before

@@ -56,6 +56,16 @@ def test_output_that_finds_no_place_is_one_line_and_a_status(words):
     assert (ended.returncode, ended.stderr) == (74, "Error: the output could not be written: No space left on device\n")
 
 
+def test_an_argument_that_is_no_text_is_a_usage_error():
+    ended = subprocess.run(
+        [sys.executable, "-m", "kling_daemon", "jobs", "show", b"order-\xff"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "Error: 'order-\\udcff' is not text; write UTF-8" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_reader_that_has_read_enough_is_no_error():
     reading, writing = os.pipe()
     os.close(reading)

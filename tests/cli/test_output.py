@@ -1,3 +1,5 @@
+import asyncio
+import json
 import os
 import pty
 import subprocess
@@ -30,6 +32,24 @@ def test_a_terminal_is_given_colours_and_a_pipe_is_not(tmp_path):
         os.close(follower)
     piped = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
     assert piped.stdout == b"JOB  STATE\n1    failed\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+async def test_a_locale_that_lacks_a_character_is_shown_its_number(api, encoding):
+    await api.submit("/text-to-video/kling-3.0", {}, tags={}, external_id="日本-ü")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONIOENCODING": encoding,
+        "KLING_DAEMON_URL": api.target.url,
+        "KLING_DAEMON_TOKEN": api.target.token,
+    }
+
+    def printed(*words):
+        asked = [sys.executable, "-m", "kling_daemon", "jobs", "show", "日本-ü", *words]
+        return subprocess.run(asked, capture_output=True, env=environment, check=True).stdout.decode(encoding)
+
+    assert "external id  \\u65e5\\u672c-" in await asyncio.to_thread(printed)
+    assert json.loads(await asyncio.to_thread(printed, "--json"))["external_id"] == "日本-ü"
 
 
 @pytest.mark.parametrize(
