@@ -31,7 +31,7 @@ class Finding(StrEnum):
     KNOWN = "known"
     """Now Kling knows it."""
     OPEN = "open"
-    """Kling could not be asked, or not everywhere where it may know the job, or knows only what was made later."""
+    """Kling could not be asked, or not everywhere where it may know the job, or knows only what was heard of later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Look:
 
     finding: Finding
     known: int = 0
-    """How many of the others Kling knew, of those made before it last spoke of the job itself."""
+    """How many of the others Kling knew, of those heard of before it last answered for the job itself."""
     unknown: int = 0
     """How many of the others it did not know."""
     report: Report | None = None
@@ -63,11 +63,12 @@ class Neighbours:
         others = await self._store.due.neighbours(stored.seq, since=self._clock.now() - LIFETIME, limit=MAX_IDS - 1)
         if not others:
             return Look(finding=Finding.ALONE)
-        jobs = {one.job.task_id: one.job for one in (stored, *others) if one.job.task_id is not None}
-        answers = await query_everywhere(self._client, jobs)
-        # What was made later may belong to the account that the key is good for now: being known, it tells nothing.
-        heard = await self._store.due.last_heard(stored.seq)
-        earlier = frozenset(task_id for task_id, job in jobs.items() if heard is not None and job.created_at <= heard)
+        around = {one.job.task_id: one for one in (stored, *others) if one.job.task_id is not None}
+        answers = await query_everywhere(self._client, {task_id: one.job for task_id, one in around.items()})
+        # What was heard of later may belong to the account that the key is good for now: being known, it tells nothing.
+        # When it was made tells nothing either: it may have been adopted long after that.
+        heard = await self._store.due.heard_before(stored.seq, [one.seq for one in others])
+        earlier = frozenset(task_id for task_id, one in around.items() if one.seq in heard)
         return _find(stored.job.task_id, answers, earlier)
 
 

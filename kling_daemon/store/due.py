@@ -63,9 +63,10 @@ class Due:
         values = {"since": to_millis(since), "account": self._account, "limit": limit}
         return [from_row(row).job for row in await self._queries.all("once_known", values)]
 
-    async def last_heard(self, seq: int) -> datetime | None:
-        """Return when Kling last told anything new about a job; None when it never has."""
-        return await self._queries.moment("last_heard", (seq,))
+    async def heard_before(self, seq: int, others: Collection[int]) -> frozenset[int]:
+        """Return those of the other jobs that were heard of before Kling, asked, last told anything new about one."""
+        values = {"seq": seq, "seqs": json.dumps(list(others))}
+        return frozenset(row["job"] for row in await self._queries.all("heard_before", values))
 
     async def undelivered_results(
         self, kind: Undelivered, *, after: int, made_before: datetime, expiring_before: datetime, limit: int = 500

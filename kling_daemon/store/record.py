@@ -201,7 +201,9 @@ class Recorder:
             group.keep(after)
         if known is not None and known.job.state is JobState.QUEUED and change.advanced:
             group.settled.append(seq)
-        if effect is not Effect.UNCHANGED or callback is not None:
+        # The first answer since is kept although it tells nothing new: it shows that Kling, asked by us, knew the job.
+        is_first_answer = news.polled_at is not None and known is not None and not known.following.polls
+        if effect is not Effect.UNCHANGED or callback is not None or is_first_answer:
             self._keep_report(group, report, seq, callback, effect)
         return effect, change.job
 

@@ -9,6 +9,7 @@ from fakes.kling_caller import LEGACY_VIDEO, NEW_VIDEO
 from fakes.scripted_kling import ScriptedKling, envelope, task
 
 from kling_daemon.jobs import FailureReason, Generation, JobState
+from kling_daemon.reports import Source
 from kling_daemon.store import Effect, News
 
 MINUTE = timedelta(minutes=1)
@@ -49,10 +50,13 @@ async def kling():
         yield kling
 
 
-async def tracked(here, *task_ids, endpoint=NEW_VIDEO, **more):
-    """Let Kling call back about tasks, one after the other."""
+async def tracked(here, *task_ids, state=JobState.PROCESSING, endpoint=NEW_VIDEO, is_answered=True, **more):
+    """Let Kling call back about tasks, one after the other, and say the same when it is asked."""
     for task_id in task_ids:
-        await here.called_back(task_id, endpoint=endpoint, **more)
+        job = await here.called_back(task_id, state, endpoint=endpoint, **more)
+        if is_answered:
+            report = here.report(task_id, state, source=Source.POLL, endpoint=endpoint, **more)
+            await here.tracker.record(News(report=report, job_id=job.id, polled_at=here.clock.now()))
         here.clock.advance(1)
 
 
@@ -78,7 +82,7 @@ async def test_a_job_that_kling_does_not_know_any_more_is_lost_while_its_neighbo
         await tracked(here, "a", "b", "gone", "c")
         kling.knows("a", "b", "c")
         poller = here.poller()
-        await poll(here, poller, until=15 * MINUTE)
+        await poll(here, poller, until=9 * MINUTE)
         assert await ends(here, "a", "gone", "c") == [OPEN, OPEN, OPEN], "the grace begins with the first poll"
         await poll(here, poller, until=15 * MINUTE)
         assert await ends(here, "a", "gone", "c") == [OPEN, LOST, OPEN]
@@ -151,6 +155,29 @@ async def test_the_notice_goes_when_its_job_ends_by_callback(tmp_path, kling):
         assert await here.notices() == []
 
 
+async def test_what_was_heard_of_later_is_no_witness_even_if_kling_still_calls_back_about_a_job(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        await tracked(here, "a", "b")
+        # From now on the key is another account's. Its tasks, some older than ours, become jobs too.
+        others = [f"other{number}" for number in range(12)]
+        kling.knows(*others)
+        await tracked(here, *others, created_at=here.clock.now() - HOUR)
+        # The right account calls back as it did before.
+        await here.called_back("a", updated_at=here.clock.now(), message="still at it")
+        await poll(here, here.poller(), until=3 * HOUR)
+        assert await ends(here, "a", "b") == [OPEN, OPEN]
+        assert await here.notices() == ["kling.account"]
+
+
+async def test_a_job_that_kling_has_never_answered_for_is_never_lost(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        await tracked(here, "a", "b")
+        await tracked(here, "of-another-account", is_answered=False)
+        kling.knows("a", "b")
+        await poll(here, here.poller(), until=3 * HOUR)
+        assert await ends(here, "of-another-account") == [OPEN]
+
+
 async def test_when_many_vanish_together_nothing_is_lost_though_others_are_known(tmp_path, kling):
     names = [f"m{number}" for number in range(12)]
     async with asking(tmp_path, kling.url) as here:
@@ -173,7 +200,7 @@ async def test_a_restart_and_an_outage_begin_the_series_anew(tmp_path, kling):
     async with asking(tmp_path, kling.url) as here:
         await tracked(here, "a", "late")
         kling.knows("a")
-        await poll(here, here.poller(), until=12 * MINUTE)
+        await poll(here, here.poller(), until=9 * MINUTE)
         here.clock.advance(DAY)
     async with asking(tmp_path, kling.url, clock=here.clock) as here:
         poller = here.poller()
@@ -196,6 +223,7 @@ async def test_a_callback_in_between_begins_the_series_anew(tmp_path, kling):
         await tracked(here, "a", "called")
         kling.knows("a")
         poller = here.poller()
+        await here.called_back("called", updated_at=here.clock.now(), message="after it was asked for")
         for number in range(4):
             await poll(here, poller, until=14 * MINUTE)
             await here.called_back("called", updated_at=here.clock.now(), message=f"{number}")

@@ -21,8 +21,10 @@ SELECT {columns} FROM jobs WHERE seq IN (
   SELECT job FROM (SELECT job, received_at FROM reports ORDER BY seq DESC LIMIT 1000) WHERE received_at >= :since)
   AND task_id IS NOT NULL AND account = :account AND reason IS NOT 'lost' ORDER BY seq DESC LIMIT :limit;
 
--- name: last_heard
-SELECT max(received_at) AS due_at FROM reports WHERE job = ?;
+-- name: heard_before
+-- in the order in which it was heard, which no clock can mix up; what Kling says unasked does not tell whom it answers
+SELECT first.job FROM (SELECT job, min(seq) AS seq FROM reports WHERE job IN (SELECT value FROM json_each(:seqs)) GROUP BY job) first
+WHERE first.seq < (SELECT max(seq) FROM reports WHERE job = :seq AND source IN ('poll', 'submission'));
 
 -- name: next_poll_due
 SELECT min(poll_at) AS due_at FROM jobs WHERE poll_at IS NOT NULL;
