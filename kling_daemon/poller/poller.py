@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from random import sample
 from typing import Protocol
 
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
 from kling_daemon.kling.client import MAX_IDS, KlingClient
-from kling_daemon.kling.errors import KlingError
+from kling_daemon.kling.errors import ErrorKind, KlingError
 from kling_daemon.kling.everywhere import has_own_query
 from kling_daemon.poller.losses import Losses
 from kling_daemon.reports import Report
@@ -24,6 +25,10 @@ BATCH = 500
 """The most jobs in one step: 25 requests."""
 _PART = 100
 """How many of them are asked about at once."""
+_PROBES = 10
+"""How many of the longest due are asked about singly, and as many of the others, when asking goes wrong repeatedly."""
+_FRUITLESS = 3
+"""After so many of them without an answer it is not the single job."""
 _IDLE = timedelta(seconds=30)
 """The longest sleep: due times are read anew after it, in case the wall clock was set."""
 _TROUBLED = Backoff(least=timedelta(seconds=1), longest=timedelta(minutes=1))
@@ -75,6 +80,7 @@ class Poller:
         # By the clock that never jumps: a wall clock that is set back must not silence hints for so long.
         self._next_hint_query = clock.monotonic()
         self._failures = 0
+        self._may_be_one_job = False
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -108,6 +114,7 @@ class Poller:
             log.warning("kling could not be asked", kind=trouble.kind.value, error=str(trouble))
             await self._health.failed(trouble)
             self._failures += 1
+            self._may_be_one_job = _may_be_one_job(trouble)
             return _TROUBLED.pause(self._failures)
         self._failures = 0
         await self._losses.step()
@@ -123,10 +130,38 @@ class Poller:
     async def _poll_due(self, now: datetime) -> KlingError | None:
         """Ask about what is due, a part at a time; each is read only then, for news may come meanwhile."""
         chosen = await self._store.due.due_polls(now, BATCH)
+        if self._failures > 1 and self._may_be_one_job:
+            if (trouble := await self._poll_singly(chosen, now)) is not None:
+                return trouble
+            self._failures = 0
         for start in range(0, len(chosen), _PART):
             due = await self._store.due.jobs_to_poll(chosen[start : start + _PART], now)
             if (trouble := await self._poll(due)) is not None:
                 return trouble
+        return None
+
+    async def _poll_singly(self, chosen: Sequence[int], now: datetime) -> KlingError | None:
+        """Ask about a few due jobs one by one; what goes wrong with one alone must not keep Kling from the others.
+
+        Without this a task whose answer Kling cannot give, or nobody can read, would fail each request that names it.
+        """
+        others = chosen[_PROBES:]
+        probes = [*chosen[:_PROBES], *sample(others, min(_PROBES, len(others)))]
+        failed, trouble, is_answered = list[StoredJob](), None, False
+        for seq in sample(probes, len(probes)):
+            due = await self._store.due.jobs_to_poll([seq], now)
+            error = await self._poll(due)
+            if error is None:
+                is_answered = is_answered or bool(due)
+                continue
+            failed, trouble = [*failed, *due], error
+            if not _may_be_one_job(error) or (len(failed) == _FRUITLESS and not is_answered):
+                return error
+        if not is_answered:
+            return trouble
+        if trouble is not None:
+            log.warning("kling does not answer for single jobs", jobs=len(failed), error=str(trouble))
+            await self._store.poll_unanswered(failed)
         return None
 
     async def _poll(self, due: Sequence[StoredJob]) -> KlingError | None:
@@ -220,6 +255,11 @@ class Poller:
 def _is_trouble(error: KlingError) -> bool:
     """True when an error says that Kling cannot be asked at the moment; else it is about what was asked for."""
     return error.kind.is_retryable_read or error.kind.refuses_us
+
+
+def _may_be_one_job(error: KlingError) -> bool:
+    """True when the request seems to have come through to Kling, and only the answer was none."""
+    return error.kind in (ErrorKind.SERVER, ErrorKind.UNINTELLIGIBLE, ErrorKind.NO_ANSWER)
 
 
 def _first_trouble(errors: Sequence[KlingError]) -> KlingError | None:

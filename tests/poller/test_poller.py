@@ -1,6 +1,7 @@
 """When Kling is asked, about what, and what follows from its silence."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -546,3 +547,49 @@ class Unavailable:
 
     def __getattr__(self, name):
         return getattr(self.real, name)
+
+
+@pytest.mark.parametrize("answer", [(500, envelope(None, 5000, "server error")), (200, "<html>not today</html>")])
+@pytest.mark.parametrize("is_legacy", [False, True])
+async def test_a_job_that_kling_cannot_answer_for_holds_up_no_other(tmp_path, kling, answer, is_legacy):
+    status, body = answer
+    body = body if isinstance(body, str) else json.dumps(body)
+
+    async def but_for_one(request):
+        if "poison" in request.path_qs:
+            if is_legacy and request.path == "/tasks":
+                return await kling.serve_tasks(request)
+            return web.Response(status=status, text=body, content_type="text/html")
+        return await kling.serve_tasks(request)
+
+    kling.answer = but_for_one
+    async with asking(tmp_path, kling.url) as here:
+        for number in range(15):
+            await here.called_back(f"t{number}")
+            kling.knows(f"t{number}", "succeeded")
+        legacy = {"endpoint": LEGACY_VIDEO, "generation": Generation.LEGACY} if is_legacy else {}
+        for number in range(2):
+            await here.called_back(f"poison{number}", **legacy)
+        here.clock.advance(6 * MINUTE)
+        poller = here.poller()
+        for _ in range(30):
+            here.clock.advance(max(await poller.step(), timedelta(seconds=1)))
+        assert {(await here.job(f"t{number}")).state for number in range(15)} == {"succeeded"}
+        assert {(await here.job(f"poison{number}")).state for number in range(2)} == {"processing"}
+
+
+async def test_while_kling_is_down_hardly_anything_is_asked(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        for number in range(300):
+            await here.called_back(f"t{number}")
+            kling.knows(f"t{number}", "succeeded")
+        here.clock.advance(6 * MINUTE)
+        kling.broken = (503, envelope(None, 5001, "maintenance"))
+        poller = here.poller()
+        for _ in range(10):
+            here.clock.advance(await poller.step())
+        assert len(kling.asked) <= 2 * 5 + 8 * 3
+        kling.broken = None
+        for _ in range(5):
+            here.clock.advance(await poller.step())
+        assert {(await here.job(f"t{number}")).state for number in range(300)} == {"succeeded"}
