@@ -136,4 +136,4 @@ class KlingClient:
     def _check_opens(self, generation: Generation) -> None:
         """Raise what Kling would answer, without asking it."""
         if generation is Generation.NEW and not self.opens_new_generation:
-            raise KlingError(ErrorKind.CREDENTIALS, NEEDS_API_KEY)
+            raise KlingError(ErrorKind.NO_API_KEY, NEEDS_API_KEY)

@@ -16,6 +16,9 @@ class ErrorKind(StrEnum):
     TOKEN_TIME = "token_time"  # noqa: S105 - the name of a kind of error
     """1003, 1004: a signed token is not yet or no longer valid, and neither was the one signed after it. An API key
     never gets this answer."""
+    NO_API_KEY = "no_api_key"
+    """Nothing was sent: the path is of the new generation, and we have an access key and a secret key alone. Says
+    nothing about how Kling answers elsewhere; a person must act."""
     BALANCE = "balance"
     """1100, 1101, 1102: the account is abnormal, in arrears or its pack is empty. Nothing was created; queries work."""
     PERMISSION = "permission"
@@ -70,7 +73,7 @@ class ErrorKind(StrEnum):
     @property
     def refuses_us(self) -> bool:
         """True when Kling answers us nothing at all, queries included, until a person acts."""
-        return self in _HOLDING and self is not ErrorKind.BALANCE
+        return self in _HOLDING and self not in (ErrorKind.BALANCE, ErrorKind.NO_API_KEY)
 
     @property
     def create_failure(self) -> FailureReason | None:
@@ -82,7 +85,9 @@ class ErrorKind(StrEnum):
 
 _AMBIGUOUS = frozenset({ErrorKind.SERVER, ErrorKind.UNINTELLIGIBLE, ErrorKind.NO_ANSWER})
 _RETRYABLE_READS = _AMBIGUOUS | {ErrorKind.TOO_FAST, ErrorKind.UNREACHABLE}
-_HOLDING = frozenset({ErrorKind.CREDENTIALS, ErrorKind.TOKEN_TIME, ErrorKind.BALANCE, ErrorKind.ADDRESS})
+_HOLDING = frozenset(
+    {ErrorKind.CREDENTIALS, ErrorKind.TOKEN_TIME, ErrorKind.NO_API_KEY, ErrorKind.BALANCE, ErrorKind.ADDRESS}
+)
 _REFUSALS = frozenset(
     {
         ErrorKind.PERMISSION,

@@ -18,6 +18,9 @@ class KlingHealth:
     A crash forgets nothing that matters: an open notice stays open and is cleared by the next good answer.
     """
 
+    _KEYLESS = "new generation"
+    """What the notice is about that creates wait for an API key: not the account, which Kling goes on answering."""
+
     def __init__(self, board: NoticeBoard, clock: Clock, *, account: str = "default") -> None:
         """Take where notices are put up. account: what they are about."""
         self._board = board
@@ -25,6 +28,8 @@ class KlingHealth:
         self._account = account
         self._refusing: set[str] | None = None
         self._silent_since: tuple[datetime, float] | None = None
+        self._is_keyless = False
+        self._was_keyless = True
         # An earlier run may have left any of them open.
         self._open = {NoticeKind.KLING_SILENT, NoticeKind.KLING_CREDENTIALS, NoticeKind.KLING_BALANCE}
 
@@ -33,6 +38,8 @@ class KlingHealth:
         self._silent_since = None
         await self._clear(NoticeKind.KLING_SILENT)
         await self._clear(NoticeKind.KLING_CREDENTIALS)
+        if self._was_keyless and not self._is_keyless:
+            self._was_keyless = not await self._board.take_down(NoticeKind.KLING_CREDENTIALS, self._KEYLESS)
 
     async def created(self) -> None:
         """Note a created task: the account can pay."""
@@ -68,6 +75,9 @@ class KlingHealth:
 
     async def failed(self, error: KlingError) -> None:
         """Note an error; raises the notice that it calls for."""
+        if error.kind is ErrorKind.NO_API_KEY:
+            await self._note_keyless(error)
+            return
         if error.kind.may_have_created or error.kind is ErrorKind.UNREACHABLE:
             await self._note_silence(error)
         elif error.kind.refuses_us:
@@ -81,6 +91,17 @@ class KlingHealth:
             await self._raise(
                 NoticeKind.KLING_BALANCE,
                 f"Kling takes no more jobs for this account: {error}. Submissions are held; top up, and they go on.",
+            )
+
+    async def _note_keyless(self, error: KlingError) -> None:
+        # Kling has said nothing. The key stays the same until the next start, and so does the notice.
+        if not self._is_keyless:
+            self._is_keyless = True
+            await self._board.put_up(
+                NoticeKind.KLING_CREDENTIALS,
+                self._KEYLESS,
+                f"Creates wait for an API key: {error}. Set kling.api_key or KLING_API_KEY and start again, or give "
+                "them up with `kling-daemon jobs cancel`.",
             )
 
     async def _note_silence(self, error: KlingError) -> None:

@@ -199,5 +199,5 @@ async def test_a_create_or_look_up_of_the_new_api_is_refused_before_anything_is_
         for call in (client.create(NEW, b"{}"), client.look_up(NEW, "x-1", made=ManualClock().now())):
             with pytest.raises(KlingError, match="API key") as caught:
                 await call
-            assert caught.value.kind is ErrorKind.CREDENTIALS
+            assert caught.value.kind is ErrorKind.NO_API_KEY
         assert kling.asked == []

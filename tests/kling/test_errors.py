@@ -132,8 +132,8 @@ def test_reads_are_repeated_only_where_it_may_help():
     }
 
 
-def test_no_balance_holds_submissions_but_not_queries():
-    assert {kind for kind in ErrorKind if kind.holds_account and not kind.refuses_us} == {K.BALANCE}
+def test_neither_an_empty_balance_nor_a_missing_api_key_holds_queries():
+    assert {kind for kind in ErrorKind if kind.holds_account and not kind.refuses_us} == {K.BALANCE, K.NO_API_KEY}
     assert not any(kind.refuses_us and not kind.holds_account for kind in ErrorKind)
 
 

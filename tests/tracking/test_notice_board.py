@@ -81,7 +81,7 @@ class Unlucky:
         return self.luck and await self.board.take_down(kind, subject)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in ErrorKind if kind is not ErrorKind.CREDENTIALS])
+@pytest.mark.parametrize("kind", set(ErrorKind) - {ErrorKind.CREDENTIALS, ErrorKind.NO_API_KEY})
 async def test_which_errors_say_that_kling_is_there_and_knows_us(tmp_path, kind):
     async with asking(tmp_path, "http://127.0.0.1:9") as here:
         await here.health.failed(KlingError(ErrorKind.CREDENTIALS, "no"))
@@ -90,6 +90,21 @@ async def test_which_errors_say_that_kling_is_there_and_knows_us(tmp_path, kind)
         raised = {"kling.balance"} if kind is ErrorKind.BALANCE else set()
         kept = {"kling.credentials"} if silent or kind.refuses_us else set()
         assert set(await here.notices()) == raised | kept
+
+
+async def test_that_creates_wait_for_an_api_key_is_told_once_until_the_next_start(tmp_path):
+    async with asking(tmp_path, "http://127.0.0.1:9") as here:
+        for _ in range(3):
+            await here.health.failed(KlingError(ErrorKind.NO_API_KEY, "an API key only"))
+            await here.health.answered()
+        history = await here.store.read.open_notices()
+        assert [(notice.kind.value, notice.subject) for notice in history] == [("kling.credentials", "new generation")]
+        next_run = KlingHealth(here.board, here.clock)
+        await next_run.answered()
+        assert await here.notices() == []
+        await next_run.failed(KlingError(ErrorKind.NO_API_KEY, "an API key only"))
+        await next_run.answered()
+        assert await here.notices() == ["kling.credentials"]
 
 
 async def test_silence_is_counted_from_the_first_failure_after_the_last_answer(tmp_path):
