@@ -50,6 +50,10 @@ class Losses:
         """Return how often in a row Kling has not known a job, if it has not."""
         return self._vanished.of(job_id)
 
+    async def trusts_key(self) -> bool:
+        """Return whether what Kling does not know may be concluded from at all."""
+        return self._clock.monotonic() >= self._rests_until and await self._proof.holds()
+
     def begin_anew(self) -> None:
         """Forget what Kling did not know: it could not be asked for a while."""
         self._vanished.begin_anew()
@@ -71,7 +75,7 @@ class Losses:
         ripe = self._vanished.unknown(strangers, asked_at)
         settled: set[str] = set()
         for stored in ripe[:LOOKS]:
-            if self._clock.monotonic() < self._rests_until or not await self._proof.holds():
+            if not await self.trusts_key():
                 break
             if await self._look_into(stored):
                 settled.add(stored.job.id)

@@ -199,7 +199,9 @@ class Poller:
 
     async def _ask_one_by_one(self, unknown: Sequence[StoredJob]) -> KlingError | None:
         """Ask for legacy jobs that `GET /tasks` does not know at the path that made them; what is left stays due."""
-        for stored in unknown:
+        trouble, strangers = None, list[StoredJob]()
+        began = self._clock.now()
+        for stored in await self._chosen_singly(unknown):
             job = stored.job
             asked_at = self._clock.now()
             try:
@@ -207,15 +209,28 @@ class Poller:
             except KlingError as error:
                 if _is_trouble(error):
                     self._counters.polls("failed")
-                    return error
+                    trouble = error
+                    break
                 log.warning("kling refuses to be asked for a job", job_id=job.id, error=str(error))
                 await self._put_off([stored], "unreadable")
                 continue
             if report is not None:
                 await self._record([(stored, report)], asked_at)
             else:
-                await self._put_off_strangers([stored], asked_at)
-        return None
+                strangers.append(stored)
+        await self._put_off_strangers(strangers, began)
+        return trouble
+
+    async def _chosen_singly(self, unknown: Sequence[StoredJob]) -> Sequence[StoredJob]:
+        """Return those to be asked for singly: all, or a few at random while the key may be another account's.
+
+        Then thousands may be unknown, and would keep Kling busy with questions for nothing; the others are put off.
+        """
+        if len(unknown) <= _PROBES or await self._losses.trusts_key():
+            return unknown
+        chosen = sample(unknown, _PROBES)
+        await self._put_off([stored for stored in unknown if stored not in chosen], "unknown")
+        return chosen
 
     async def _put_off(self, jobs: Sequence[StoredJob], outcome: str) -> None:
         if jobs:

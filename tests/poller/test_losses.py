@@ -178,6 +178,26 @@ async def test_a_job_that_kling_has_never_answered_for_is_never_lost(tmp_path, k
         assert await ends(here, "of-another-account") == [OPEN]
 
 
+async def test_thousands_of_legacy_jobs_that_a_swapped_key_does_not_know_cost_few_requests(tmp_path, kling):
+    names = [f"legacy{number}" for number in range(300)]
+    async with asking(tmp_path, kling.url) as here:
+        for name in names:
+            await here.called_back(name, endpoint=LEGACY_VIDEO, generation=Generation.LEGACY)
+    here.clock.advance(10 * MINUTE)
+    async with asking(tmp_path, kling.url, clock=here.clock) as here:
+        await here.poller().step()
+        assert here.requests == {"query": 1 + 15, "query_one": 10 + 3 * 10}
+        assert await here.due_in() > timedelta(0)
+        assert await here.notices() == ["kling.account"]
+        # The right key: each is asked for.
+        kling.legacy |= set(names)
+        kling.knows(*names)
+    async with asking(tmp_path, kling.url, clock=here.clock) as here:
+        here.clock.advance(10 * MINUTE)
+        await here.poller().step()
+        assert here.polls["answered"] == 300
+
+
 async def test_when_many_vanish_together_nothing_is_lost_though_others_are_known(tmp_path, kling):
     names = [f"m{number}" for number in range(12)]
     async with asking(tmp_path, kling.url) as here:
