@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -26,13 +26,16 @@ class ClockWatch:
     an attempt or a poll comes sooner. One that is set back would have them wait by as much too long.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        """Take what to put right."""
+    def __init__(self, store: Store, clock: Clock, *, last_written: datetime | None = None) -> None:
+        """Take what to put right. last_written: when an earlier run wrote last, by the wall clock of that time."""
         self._store = store
         self._clock = clock
         self._seen = self._difference()
         self._todo: list[SetBack] = []
         self._changed: Counter[str] = Counter()
+        if last_written is not None and last_written - clock.now() >= JUMP:
+            # What passed while nobody ran comes off: then things wait for as long as they had to when that began.
+            self._set_back(last_written - clock.now())
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -76,8 +79,11 @@ class ClockWatch:
         if jump >= JUMP:
             log.info("the wall clock was set forward", seconds=jump.total_seconds())
         elif -jump >= JUMP:
-            log.warning("the wall clock was set back", seconds=-jump.total_seconds())
-            self._todo += [SetBack(waiting=waiting, by=-jump) for waiting in Waiting]
+            self._set_back(-jump)
+
+    def _set_back(self, by: timedelta) -> None:
+        log.warning("the wall clock was set back", seconds=by.total_seconds())
+        self._todo += [SetBack(waiting=waiting, by=by) for waiting in Waiting]
 
     def _difference(self) -> timedelta:
         return timedelta(milliseconds=self._clock.now().timestamp() * 1000 - self._clock.monotonic() * 1000)

@@ -117,6 +117,8 @@ async def _daemon(
             )
         )
         metrics.open_jobs(await store.read.open_job_counts())
+        # Before anything is written with the clock of now.
+        last_written = await store.due.last_written()
         await store.note_start()
         token = ensure_token(directory, credential("api_token"))
         tokens = await TokenRegistry.open(store, clock, first=token)
@@ -160,7 +162,7 @@ async def _daemon(
         punctuality = PunctualityWatch(store, clock, policy, hastened)
         overdue = OverdueWatch(store, board, clock, after=policy.overdue_after, measure=metrics.overdue_jobs)
         watches: dict[str, Loop] = {
-            "clock watch": ClockWatch(store, clock),
+            "clock watch": ClockWatch(store, clock, last_written=last_written),
             "punctuality": punctuality,
             "overdue watch": Watching(overdue.look, every=overdue_watch.LOOK),
             "strange words": Watching(StrangeWords(board, tracker).look, every=strange_words.LOOK),

@@ -122,6 +122,10 @@ class Due:
         }
         return [from_row(row) for row in await self._queries.all("tracked", parameters)]
 
+    async def last_written(self) -> datetime | None:
+        """Return the time of the latest report, event or callback, whichever is latest, as our clock was then."""
+        return await self._queries.moment("last_written")
+
     async def next_submission_due(self) -> datetime | None:
         """Return when the next create may be sent."""
         return await self._queries.moment("next_submission_due")

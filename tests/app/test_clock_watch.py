@@ -98,6 +98,23 @@ async def test_nothing_is_moved_by_a_clock_that_is_set_forward_or_hardly(store, 
     assert await moments() == before
 
 
+async def test_a_clock_that_was_set_back_while_nothing_ran_is_noticed_at_the_start(store, clock):
+    before, last_written = await due_times(store, clock), await store.due.last_written()
+    assert last_written == START
+    clock.advance(10 * 60)
+    clock.set(clock.now() - YEAR)
+    await watch(ClockWatch(store, clock, last_written=last_written))
+    assert await due_times(store, clock) == before
+
+
+async def test_a_start_at_a_later_time_moves_nothing(store, clock):
+    last_written = await store.due.last_written()
+    clock.advance(1)
+    before = await due_times(store, clock)
+    await watch(ClockWatch(store, clock, last_written=last_written))
+    assert await due_times(store, clock) == before
+
+
 async def test_it_stops_when_it_is_told_to(store, clock):
     clock_watch = ClockWatch(store, clock)
     clock_watch.stop()

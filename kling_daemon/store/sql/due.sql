@@ -32,6 +32,12 @@ SELECT min(poll_at) AS due_at FROM jobs WHERE poll_at IS NOT NULL;
 -- name: hints
 SELECT task_id FROM hints WHERE account = ? ORDER BY seq LIMIT ?;
 
+-- name: last_written
+SELECT max(at) AS due_at FROM (
+  SELECT * FROM (SELECT received_at AS at FROM reports ORDER BY seq DESC LIMIT 1)
+  UNION ALL SELECT * FROM (SELECT occurred_at FROM events ORDER BY seq DESC LIMIT 1)
+  UNION ALL SELECT * FROM (SELECT received_at FROM callbacks ORDER BY seq DESC LIMIT 1));
+
 -- name: next_submission_due
 SELECT min(due_at) AS due_at FROM submissions WHERE state IN ('queued', 'ambiguous');
 
