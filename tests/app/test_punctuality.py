@@ -6,15 +6,17 @@ from datetime import timedelta
 
 import pytest
 import structlog
-from fakes.stored_news import callback, news, opened, record_all
+from fakes.stored_news import callback, news, opened, record_all, report
 
 from kling_daemon.app.punctuality import PunctualityWatch
-from kling_daemon.jobs import Generation, JobState
+from kling_daemon.ids import new_id
+from kling_daemon.jobs import FailureReason, Generation, JobState
 from kling_daemon.polling import PollPolicy
 from kling_daemon.punctuality import PROMPT, JobKind
 from kling_daemon.reports import Source
-from kling_daemon.store import HintWeight, News
+from kling_daemon.store import HintWeight, Intent, News
 from kling_daemon.store.statements import Statements
+from kling_daemon.testing import make_job
 from kling_daemon.testing.clock import START, ManualClock
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -125,6 +127,20 @@ async def test_a_hint_is_a_callback_that_came(here):
     (name,) = await here.ends(1, found_by=Source.POLL)
     await here.store.record(News(hint=HintWeight.JOB, hinted_task_id=name, callback=here.raw(name)))
     assert (await here.judged()).missed == 0
+
+
+async def test_an_end_that_kling_calls_back_about_to_nobody_says_nothing_of_callbacks(here):
+    job = make_job(id=new_id(START), state=JobState.QUEUED, endpoint=None, model=None)
+    await here.store.make_job(Intent(job=job, path="/x", digest="0" * 64, callback_expected=True))
+    refused = {"external_id": job.external_id, "reason": FailureReason.REJECTED, "source": Source.SUBMISSION}
+    await here.store.record(News(report=report(None, JobState.FAILED, **refused), job_id=job.id))
+    await here.store.record(news("lost", JobState.PROCESSING))
+    lost = report("lost", JobState.FAILED, reason=FailureReason.LOST, source=Source.POLL)
+    await here.store.record(News(report=lost))
+    assert (await here.store.read.job(job.id)).state == "failed"
+    assert (await here.store.read.job("lost")).state == "failed"
+    here.clock.advance(HOUR)
+    assert await here.store.read.punctuality(here.clock.now()) == []
 
 
 async def test_a_callback_that_may_yet_come_is_not_missed(here):

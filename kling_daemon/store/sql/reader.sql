@@ -44,6 +44,7 @@ SELECT endpoint, generation, model, count(*) AS jobs FROM jobs WHERE callback_mi
 -- name: punctuality
 -- Of the latest reports only: what callbacks did long ago says little of today. A callback for the end is one that came
 -- after it by Kling's clock, believed or a hint; where the clocks disagree, that no poll was needed shows that one came.
+-- Kling calls back about no task that it never made or has lost, and need not about what its answer to a create tells.
 SELECT j.endpoint, j.generation, j.model,
   coalesce(
     (SELECT min(c.received_at) FROM callbacks c WHERE c.job = j.seq AND c.received_at >= j.finished_at),
@@ -51,6 +52,7 @@ SELECT j.endpoint, j.generation, j.model,
 FROM reports r JOIN jobs j ON j.seq = r.job
 WHERE r.seq > (SELECT max(seq) FROM reports) - :window AND r.state IN ('succeeded', 'failed')
   AND j.callback_expected AND j.finished_at IS NOT NULL AND j.finished_at < :before
+  AND r.source <> 'submission' AND j.task_id IS NOT NULL AND j.reason IS NOT 'lost'
 GROUP BY j.seq;
 
 -- name: history
