@@ -66,6 +66,7 @@ async def listening(
 
     decompresses: compressed bodies reach the application as what they hold. OSError when it cannot listen.
     """
+    application.middlewares.insert(0, _without_a_body)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE, auto_decompress=decompresses)
     await runner.setup()
     gate = Gate(runner)
@@ -75,3 +76,12 @@ async def listening(
     finally:
         gate.give_up()
         await runner.cleanup()
+
+
+@web.middleware
+async def _without_a_body(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Bear a client that hung up before its whole body had come, and a body that is not compressed as it says."""
+    try:
+        return await handler(request)
+    except (ConnectionError, web.RequestPayloadError):
+        return web.Response(status=400, text="the body cannot be read\n")

@@ -21,6 +21,18 @@ async def test_a_port_in_use_is_an_error(swift):
                 pass
 
 
+async def test_a_client_that_hangs_up_amid_its_body_is_borne_without_a_word(swift, caplog):
+    async with Simulator(swift).serve() as url, KlingCaller.at(url) as kling:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        head = f"POST {NEW_VIDEO} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer simulator\r\nContent-Length: 99\r\n\r\n"
+        writer.write(head.encode() + b'{"pro')
+        writer.write_eof()
+        assert await reader.read() == b""
+        writer.close()
+        assert await kling.tasks(task_ids="1") == []
+    assert caplog.records == []
+
+
 async def test_it_listens_on_ipv6_too(swift):
     async with Simulator(swift).serve("::1") as url, KlingCaller.at(url) as kling:
         assert url.startswith("http://[::1]:")
