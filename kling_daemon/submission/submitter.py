@@ -51,7 +51,7 @@ _SWEEP_AFTER = 100
 _NO_LOOK_UP = frozenset({ErrorKind.NO_SUCH_RESOURCE, ErrorKind.BAD_REQUEST})
 """A look-up that ends so will never be answered."""
 _UNCONFIRMED = "the create got no clear answer, nobody can be asked whether the task exists, and it is not sent twice"
-_UNPROVED = "kling has no such task, but also knows none of the jobs it knew: the key may be of another account"
+_UNPROVED = "kling has no such task, but has not shown yet that it knows our jobs: the key may be another account's"
 _BODY_GONE = "the request body is gone from the spool; nothing was sent"
 
 
@@ -165,7 +165,7 @@ class Submitter:
                 await self._health.answered()
             elif doubtful and job.id not in self._sent and not await self._proof.holds():
                 # Another account's key finds nothing, and what would be sent again would be paid for in both.
-                await self._postpone(job, SubmissionState.AMBIGUOUS, self._clock.now() + _HOLD, _UNPROVED)
+                await self._postpone(job, SubmissionState.AMBIGUOUS, self._after(submission, _TROUBLED), _UNPROVED)
                 return
             else:
                 doubtful = False  # never sent, or Kling says clearly that there is no such task

@@ -28,8 +28,10 @@ WITNESSES = 10
 """How many jobs are asked for: a request, and one more for each legacy job that `/tasks` does not show."""
 _CHOICE = 200
 """From how many they are chosen: with access key and secret key alone not every job can be asked for."""
-_PAUSES = Backoff(least=timedelta(minutes=1), longest=timedelta(minutes=15))
-"""The pauses while Kling knows none of them, or cannot be asked."""
+_DENIED = Backoff(least=timedelta(minutes=1), longest=timedelta(minutes=15))
+"""The pauses while Kling knows none of them."""
+_TROUBLED = Backoff(least=timedelta(seconds=1), longest=timedelta(minutes=1))
+"""The pauses while Kling cannot be asked: creates wait for the answer."""
 
 
 class AccountProof:
@@ -84,8 +86,10 @@ class AccountProof:
             self._is_given = await self._board.take_down(NoticeKind.KLING_ACCOUNT, self._account)
             return
         self._failures += 1
-        self._next_ask = self._clock.monotonic() + _PAUSES.pause(self._failures).total_seconds()
-        if answers.unanswered_ids:  # Kling could not be asked, or not for all of them
+        is_denied = not answers.unanswered_ids  # else Kling could not be asked, or not for all of them
+        pause = (_DENIED if is_denied else _TROUBLED).pause(self._failures)
+        self._next_ask = self._clock.monotonic() + pause.total_seconds()
+        if not is_denied:
             return
         log.warning("kling knows none of the jobs that it knew", jobs=len(self._witnesses))
         await self._board.put_up(
