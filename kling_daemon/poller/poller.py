@@ -187,6 +187,10 @@ class Poller:
         if trouble is not None:
             self._counters.polls("failed", len(unanswered))
             return trouble
+        if unanswered:
+            log.warning(
+                "kling gives no answer about jobs", jobs=len(unanswered), errors=[*map(str, answers.errors[:1])]
+            )
         # What Kling will not answer, or nobody can read, must not be asked for again and again without a pause.
         await self._put_off(unanswered, "unreadable")
         return await self._ask_one_by_one([stored for stored in unknown if ask_again and has_own_query(stored.job)])

@@ -51,6 +51,7 @@ class AccountProof:
         self._account = account
         self._is_given = False
         self._failures = 0
+        self._pauses = _TROUBLED
         self._next_ask = clock.monotonic()
         self._asking = asyncio.Lock()
 
@@ -81,14 +82,16 @@ class AccountProof:
         await self.holds()
 
     async def _ask(self) -> None:
-        answers = await query_everywhere(self._client, self._witnesses) if self._witnesses else Answers()
-        if answers.reports or not self._witnesses:
+        asked = self._chosen()
+        answers = await query_everywhere(self._client, asked) if asked else Answers()
+        if answers.reports or not asked:
             self._is_given = await self._board.take_down(NoticeKind.KLING_ACCOUNT, self._account)
             return
         self._failures += 1
-        is_denied = not answers.unanswered_ids  # else Kling could not be asked, or not for all of them
-        pause = (_DENIED if is_denied else _TROUBLED).pause(self._failures)
-        self._next_ask = self._clock.monotonic() + pause.total_seconds()
+        is_denied = not answers.unanswered_ids and len(asked) == len(self._witnesses)
+        if is_denied or answers.unanswered_ids:
+            self._pauses = _DENIED if is_denied else _TROUBLED
+        self._next_ask = self._clock.monotonic() + self._pauses.pause(self._failures).total_seconds()
         if not is_denied:
             return
         log.warning("kling knows none of the jobs that it knew", jobs=len(self._witnesses))
@@ -100,3 +103,11 @@ class AccountProof:
             "this. Until Kling knows one of them, no task on its lists is adopted, and no create is sent again whose "
             "answer an earlier run has not got.",
         )
+
+    def _chosen(self) -> dict[str, Job]:
+        """Return whom to ask for: all, and every other time one alone: one may be what Kling cannot answer for."""
+        ids = list(self._witnesses)
+        if self._failures % 2 == 0:
+            return self._witnesses
+        alone = ids[self._failures // 2 % len(ids)]
+        return {alone: self._witnesses[alone]}

@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 from fakes.asking import asking
 from fakes.kling_caller import LEGACY_VIDEO, NEW_VIDEO, KlingCaller
+from fakes.scripted_kling import ScriptedKling, envelope, task
 
 from kling_daemon.jobs import JobState
 from kling_daemon.simulator import Simulator, SimulatorSettings, Span
@@ -72,6 +74,24 @@ async def test_nothing_is_proved_or_told_while_kling_cannot_be_asked(tmp_path, c
             simulator.change(outage=False)
             clock.advance(1)
             assert await here.proof.holds(), "it is asked again soon"
+
+
+async def test_one_witness_that_kling_cannot_answer_for_does_not_silence_the_others(tmp_path, clock):
+    async def answer(request):
+        ids = request.query["task_ids"].split(",")
+        if "poison" in ids:
+            return web.json_response(envelope(None, 5000, "server error"), status=500)
+        return web.json_response(envelope([task(id_, "processing") for id_ in ids]))
+
+    async with ScriptedKling(answer=answer).serve() as kling:
+        async with asking(tmp_path, kling.url, clock=clock) as here:
+            for task_id in ("a", "b", "poison"):
+                await here.called_back(task_id)
+        async with asking(tmp_path, kling.url, clock=clock) as here:
+            for _ in range(4):
+                await here.proof.holds()
+                clock.advance(60)
+            assert await here.proof.holds()
 
 
 async def test_what_kling_told_of_long_ago_is_no_witness(tmp_path, clock, simulator):
