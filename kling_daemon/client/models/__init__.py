@@ -1,0 +1,73 @@
+"""What the local API answers and takes, as both of its ends read it.
+
+A newer daemon may answer more than is listed here: unknown fields are kept and shown, and words that may be added to
+are plain text.
+"""
+
+from kling_daemon.client.models.answers import CURSOR_PATTERN, Answer, Page
+from kling_daemon.client.models.deliveries import AttemptModel, DeliveryInFullModel, DeliveryModel
+from kling_daemon.client.models.events import EventModel, ReplayedModel, ReplayModel
+from kling_daemon.client.models.handlers import ForgottenModel, HandlerModel, PluginModel
+from kling_daemon.client.models.jobs import ChargeModel, FileModel, JobModel, OutputModel
+from kling_daemon.client.models.moments import Moment, UtcMoment
+from kling_daemon.client.models.orders import (
+    CheckedModel,
+    CheckModel,
+    NamedTaskModel,
+    SubmitModel,
+    TrackedModel,
+    TrackModel,
+)
+from kling_daemon.client.models.problems import ProblemModel
+from kling_daemon.client.models.stats import (
+    HealthModel,
+    MissedModel,
+    NoticeModel,
+    PunctualityModel,
+    ReconciliationModel,
+    StatsModel,
+)
+from kling_daemon.client.models.timelines import TimelineEntryModel, TimelineModel, UnknownModel, UpcomingModel
+from kling_daemon.client.models.tokens import MadeTokenModel, NewTokenModel, TokenModel, TokenName
+
+__all__ = [
+    "CURSOR_PATTERN",
+    "Answer",
+    "AttemptModel",
+    "ChargeModel",
+    "CheckModel",
+    "CheckedModel",
+    "DeliveryInFullModel",
+    "DeliveryModel",
+    "EventModel",
+    "FileModel",
+    "ForgottenModel",
+    "HandlerModel",
+    "HealthModel",
+    "JobModel",
+    "MadeTokenModel",
+    "MissedModel",
+    "Moment",
+    "NamedTaskModel",
+    "NewTokenModel",
+    "NoticeModel",
+    "OutputModel",
+    "Page",
+    "PluginModel",
+    "ProblemModel",
+    "PunctualityModel",
+    "ReconciliationModel",
+    "ReplayModel",
+    "ReplayedModel",
+    "StatsModel",
+    "SubmitModel",
+    "TimelineEntryModel",
+    "TimelineModel",
+    "TokenModel",
+    "TokenName",
+    "TrackModel",
+    "TrackedModel",
+    "UnknownModel",
+    "UpcomingModel",
+    "UtcMoment",
+]
