@@ -28,7 +28,7 @@ class BatchEnds:
 
     def take(self, job: "JobModel") -> None:
         """Count a job when it has ended, and write it down."""
-        if not job.state.is_terminal:
+        if not job.has_ended:
             return
         if job.reason is None:
             self.succeeded += 1

@@ -122,7 +122,7 @@ def _deliveries(outcome: Outcome) -> dict[str, tuple[int, int]]:
 def _lost_ends(outcome: Outcome) -> tuple[int, int]:
     """Return how many jobs' ends no callback told, and how many of these the daemon knows all the same."""
     lost = {task.id for task in outcome.evidence.tasks if task.state not in task.called_back}
-    found = [job for job in outcome.evidence.jobs if job.task_id in lost and job.state.is_terminal]
+    found = [job for job in outcome.evidence.jobs if job.task_id in lost and job.has_ended]
     return len(lost), len(found)
 
 

@@ -136,7 +136,7 @@ def picture(progress: Progress, *, is_ascii: bool = False) -> "Group":
     for heading in ("OPEN", "SUCCEEDED", "FAILED"):
         jobs.add_column(heading, justify="right")
     for endpoint in ENDPOINTS:
-        states = [job.state for job in progress.jobs if job.endpoint == endpoint]
+        states = [JobState(job.state) for job in progress.jobs if job.endpoint == endpoint]
         counts = Counter(states)
         ended = counts[JobState.SUCCEEDED], counts[JobState.FAILED]
         cells = (str(number) for number in (len(states) - sum(ended), *ended))

@@ -58,7 +58,7 @@ def crowd(jobs: Mapping[str, "JobModel"], total: int, now: datetime) -> "Rendera
 
     everything = list(jobs.values())  # the others may grow while this is drawn
     counts = Counter(job.state for job in everything)
-    ended = sum(count for state, count in counts.items() if state.is_terminal)
+    ended = sum(job.has_ended for job in everything)
     words = Text("  ").join(
         Text(f"{counts[state]} {state}", style=COLOURS.get(state, "")) for state in JobState if counts[state]
     )
@@ -66,9 +66,7 @@ def crowd(jobs: Mapping[str, "JobModel"], total: int, now: datetime) -> "Rendera
         words.append(f"  {total - len(everything)} to come")
     bar = ProgressBar(total=total, completed=ended, width=_BAR)
     parts: list[RenderableType] = [Columns([bar, f"{ended} of {total}"]), words]
-    slowest = heapq.nsmallest(
-        SLOWEST, (job for job in everything if not job.state.is_terminal), key=lambda job: job.created_at
-    )
+    slowest = heapq.nsmallest(SLOWEST, (job for job in everything if not job.has_ended), key=lambda job: job.created_at)
     if slowest:
         parts += [Text(""), rich_table(HEADINGS, job_lines(slowest, now))]
     return Group(*parts)

@@ -37,7 +37,7 @@ class Watch:
 
     def expect(self, job_ids: Iterable[str]) -> None:
         """Wait for the ends of jobs, which need not be there yet; what is known to have ended is passed over."""
-        self._open.update(id_ for id_ in job_ids if id_ not in self.jobs or not self.jobs[id_].state.is_terminal)
+        self._open.update(id_ for id_ in job_ids if id_ not in self.jobs or not self.jobs[id_].has_ended)
         self._tell()
 
     def give_up(self, job_id: str) -> None:
@@ -48,10 +48,10 @@ class Watch:
     def learn(self, job: JobModel) -> None:
         """Take notice of a job; older news of it than is known is passed over."""
         known = self.jobs.get(job.id)
-        if known is not None and known.state.rank >= job.state.rank:
+        if known is not None and known.rank >= job.rank:
             return
         self.jobs[job.id] = job
-        if job.state.is_terminal:
+        if job.has_ended:
             self._open.discard(job.id)
         else:
             self._open.add(job.id)

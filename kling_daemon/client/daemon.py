@@ -177,7 +177,7 @@ class Daemon:
         while True:
             remaining = max(deadline - clock.time(), 0)
             job = await self.poll(reference, timedelta(seconds=min(remaining, LONGEST_POLL.total_seconds())))
-            if job.state.is_terminal or clock.time() >= deadline:
+            if job.has_ended or clock.time() >= deadline:
                 return job
 
     async def poll(self, reference: str, patience: timedelta) -> JobModel:

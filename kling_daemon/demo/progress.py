@@ -27,7 +27,7 @@ class Progress:
     @property
     def is_over(self) -> bool:
         """Every job has ended, Kling has nothing more to say, and no delivery is open."""
-        ended = len(self.jobs) == self.wanted and all(job.state.is_terminal for job in self.jobs)
+        ended = len(self.jobs) == self.wanted and all(job.has_ended for job in self.jobs)
         return ended and self.kling.is_idle and not any(self.open_deliveries(name) for name in self.stats.deliveries)
 
     def open_deliveries(self, handler: str) -> int:

@@ -39,7 +39,7 @@ def _jobs(evidence: Evidence) -> Iterator[str]:
     if strange := known.difference(evidence.ordered):
         yield f"{len(strange)} jobs are tracked that nobody submitted"
     for job in evidence.jobs:
-        if not job.state.is_terminal:
+        if not job.has_ended:
             yield f"job {job.id} has not ended: it is {job.state}"
     failed = sum(job.state is JobState.FAILED for job in evidence.jobs)
     if failed != evidence.failing:
@@ -74,9 +74,9 @@ def _events(evidence: Evidence) -> Iterator[str]:
             ends.setdefault(event.job_id, []).append(event.type)
     for job in evidence.jobs:
         told = ends[job.id]
-        if job.state.is_terminal and told != [_END[job.state]]:
+        if job.has_ended and told != [_END[JobState(job.state)]]:
             yield f"job {job.id} {job.state} and has {len(told)} terminal events: {', '.join(told) or 'none'}"
-        if not job.state.is_terminal and told:
+        if not job.has_ended and told:
             yield f"job {job.id} has not ended and has a terminal event"
 
 

@@ -19,7 +19,7 @@ async def listens() -> None:
     async with Daemon(target) as daemon:
         stream: EventStream = daemon.events(types={"job.failed"}, since=datetime.now(UTC), on_loss=tell)
         async for event in stream:
-            previous: JobState | None = event.previous_state
+            previous: JobState | str | None = event.previous_state
             kept: str | None = stream.cursor
             assert previous != kept or event.job.tags
             await stream.aclose()

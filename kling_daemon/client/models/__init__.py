@@ -1,7 +1,7 @@
 """What the local API answers and takes, as both of its ends read it.
 
-A newer daemon may answer more than is listed here: unknown fields are kept and shown, and words that may be added to
-are plain text.
+A newer daemon may answer more than is listed here: unknown fields are kept and shown, and a word that is not
+known here stays plain text, also where the known ones are members of an enum.
 """
 
 from kling_daemon.client.models.answers import CURSOR_PATTERN, Answer, Page

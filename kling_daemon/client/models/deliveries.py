@@ -4,6 +4,7 @@ from typing import Any
 
 from kling_daemon.client.models.answers import Answer
 from kling_daemon.client.models.moments import Moment
+from kling_daemon.client.models.words import WordOf
 from kling_daemon.deliveries import DeliveryState
 
 
@@ -17,7 +18,7 @@ class DeliveryModel(Answer):
     item_id: str
     """The event's or notice's id."""
     job_id: str | None
-    state: DeliveryState
+    state: WordOf[DeliveryState]
     attempt: int
     losses: int = 0
     """How many attempts the daemon ended during; from two on it is a suspect, one of which runs at a time."""

@@ -7,6 +7,7 @@ import pydantic
 from kling_daemon.client.models.answers import CURSOR_PATTERN, Answer
 from kling_daemon.client.models.jobs import JobModel
 from kling_daemon.client.models.moments import Moment, UtcMoment
+from kling_daemon.client.models.words import WordOf
 from kling_daemon.events import EventType
 from kling_daemon.jobs import JobState
 
@@ -22,7 +23,7 @@ class EventModel(Answer):
     occurred_at: Moment
     """When the daemon learnt it."""
     job_id: str
-    previous_state: JobState | None
+    previous_state: WordOf[JobState] | None
     """The state before; None where the job became known by this change."""
     job: JobModel
     """The job as it was then."""

@@ -4,6 +4,7 @@ import pydantic
 
 from kling_daemon.client.models.answers import Answer
 from kling_daemon.client.models.moments import Moment
+from kling_daemon.client.models.words import WordOf
 from kling_daemon.jobs import JobState
 
 
@@ -45,7 +46,7 @@ class JobModel(Answer):
     generation: str
     endpoint: str | None
     model: str | None
-    state: JobState
+    state: WordOf[JobState]
     reason: str | None
     message: str
     outputs: list[OutputModel]
@@ -60,3 +61,15 @@ class JobModel(Answer):
     callback_missed: bool
     overdue: bool = False
     """Whether it has been open for longer than `poller.overdue_after`; never said of the job in an event."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether nothing follows; of a state that is not known here, `finished_at` tells it."""
+        return self.state.is_terminal if isinstance(self.state, JobState) else self.finished_at is not None
+
+    @property
+    def rank(self) -> int:
+        """Return how far it has come, as a number that only rises; a state that is not known here is work or an end."""
+        if isinstance(self.state, JobState):
+            return self.state.rank
+        return (JobState.PROCESSING if self.finished_at is None else JobState.SUCCEEDED).rank

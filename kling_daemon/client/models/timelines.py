@@ -2,6 +2,7 @@
 
 from kling_daemon.client.models.answers import Answer
 from kling_daemon.client.models.moments import Moment
+from kling_daemon.client.models.words import WordOf
 from kling_daemon.jobs import JobState
 
 
@@ -69,7 +70,7 @@ class TimelineModel(Answer):
     id: str
     task_id: str | None
     endpoint: str | None
-    state: JobState
+    state: WordOf[JobState]
     reason: str | None
     message: str
     created_at: Moment

@@ -7,6 +7,7 @@ import pydantic
 
 from kling_daemon.client.models.answers import Answer
 from kling_daemon.client.models.moments import Moment
+from kling_daemon.client.models.words import WordOf
 from kling_daemon.scopes import Scope
 
 TokenName = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -26,7 +27,7 @@ class TokenModel(Answer):
     """A token of the local API, without what it is."""
 
     name: str
-    scope: Scope
+    scope: WordOf[Scope]
     """`read`: sees everything and changes nothing; `admin`: may do everything."""
     made_at: Moment
     used_on: date | None
