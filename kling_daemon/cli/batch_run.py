@@ -11,8 +11,9 @@ from kling_daemon.cli.batch_files import Mistake
 from kling_daemon.cli.batch_lines import BatchLine
 from kling_daemon.cli.following import AT_A_TIME, first_of, watched
 from kling_daemon.cli.live_jobs import shown
-from kling_daemon.cli.watching import GRACE, Watch
+from kling_daemon.cli.watching import Watch
 from kling_daemon.client import Daemon, DaemonError, DaemonUnreachableError
+from kling_daemon.client.long_polls import GRACE
 
 Lines = Callable[[], Iterator[BatchLine | Mistake]]
 """Reads the batch from its beginning."""

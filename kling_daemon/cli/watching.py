@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from kling_daemon.client import Daemon
+from kling_daemon.client.long_polls import GRACE
 from kling_daemon.client.models import JobModel
-
-GRACE = timedelta(minutes=1)
-"""How long a daemon that has answered before may be away: it may be restarting."""
 
 _NEWS = "job.status_changed"
 """The events that tell of every state, the ends included."""

@@ -47,13 +47,14 @@ def find_daemon(url: str | None, config: Path | None, environ: Mapping[str, str]
     there.
     """
     if named := url or environ.get(URL_VARIABLE):
-        return Target(url=_checked(named), token=_from_environment(environ), token_from=TOKEN_VARIABLE)
+        return Target(url=usable_url(named), token=_from_environment(environ), token_from=TOKEN_VARIABLE)
     if config is None and not environ.get(CONFIG_VARIABLE) and (socket := _find_socket(environ)) is not None:
         return _with_token(f"{UNIX}{socket}", _state_directory(config, environ), environ)
     return _from_configuration(config, environ)
 
 
-def _checked(url: str) -> str:
+def usable_url(url: str) -> str:
+    """Return a daemon's URL without a slash at its end; AddressError for what is none."""
     if url.startswith(UNIX):
         if not Path(url.removeprefix(UNIX)).is_absolute():
             raise AddressError("a Unix socket is written as unix:/absolute/path")

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
+from types import TracebackType
 from typing import Self
 
 import aiohttp
@@ -27,7 +28,8 @@ class EventStream:
     """An async iterator over events as they happen; it has no end of its own.
 
     When the connection breaks or the daemon restarts, it comes back by itself, with growing pauses, and goes on behind
-    the last event that it has returned: none is lost and none returned twice. It is for one reader.
+    the last event that it has returned: none is lost and none returned twice. It is for one reader. It hangs up when it
+    is closed, as by `async with`, or forgotten.
 
     Raises DaemonUnreachableError when there was no daemon to begin with, or for longer than the patience;
     DaemonError when the daemon refuses, as it does a token that is not valid any more. What is kept of `cursor` can be
@@ -55,6 +57,18 @@ class EventStream:
         self._begun = False
         self._lost_at: float | None = None
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        """Hang up when nobody iterates any more: a loop that is left leaves the daemon no listener."""
+        self._hang_up()
+
     def __aiter__(self) -> Self:
         """Iterate over the events as they come."""
         return self
@@ -73,10 +87,13 @@ class EventStream:
         return event
 
     async def aclose(self) -> None:
-        """Hang up; the daemon's context does it as well."""
-        if self._response is not None:
-            self._response.close()
-            self._response = None
+        """Hang up; the daemon's context does it as well. Iterating goes on where it was, over a new connection."""
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()
 
     async def _open(self) -> None:
         self._response = await self._connect(self.cursor)

@@ -14,7 +14,7 @@ from rich.console import Console
 from kling_daemon.cli.following import AT_A_TIME, follow
 from kling_daemon.cli.live_jobs import crowd
 from kling_daemon.client import Daemon, DaemonUnreachableError
-from kling_daemon.client.daemon import EVENT_STREAM
+from kling_daemon.client.connection import EVENT_STREAM
 from kling_daemon.client.models import JobModel
 from kling_daemon.config import UnixAddress
 from kling_daemon.jobs import JobState

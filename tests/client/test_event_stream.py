@@ -86,6 +86,34 @@ async def test_another_process_goes_on_with_the_cursor(tmp_path):
         await stream.aclose()
 
 
+async def test_a_loop_that_is_left_leaves_the_daemon_no_listener(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        await ended(api)
+        (first, *_) = (await daemon.list_events(oldest_first=True)).items
+        async for event in daemon.events(cursor=first.cursor):
+            assert event.type == "job.status_changed"
+            break
+        await until(lambda: api.tail.listeners == 0)
+
+
+async def test_a_reader_that_is_cancelled_leaves_the_daemon_no_listener(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        stream = daemon.events()
+
+        async def read():
+            async with stream:
+                await anext(stream)
+
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(read(), name="reader")
+            await until(lambda: api.tail.listeners == 1)
+            reading.cancel()
+        await until(lambda: api.tail.listeners == 0)
+        await ended(api)
+        assert (await some(stream, 1))[0].previous_state is None
+        await stream.aclose()
+
+
 async def test_a_refusal_ends_a_stream(tmp_path):
     async with local_api(tmp_path) as api:
         wrong = Target(url=api.target.url, token="x" * 40, token_from="the test")
