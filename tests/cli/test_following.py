@@ -70,11 +70,12 @@ async def test_many_jobs_are_waited_for_with_a_few_connections(tmp_path):
     async with daemon_and_api(tmp_path) as (daemon, api):
         jobs = [await api.make_job() for _ in range(400)]
         connections = _Connections()
+        client = daemon._connection
         session = aiohttp.ClientSession(
-            api.target.url, headers=daemon._session.headers, trace_configs=[connections.tracing()]
+            api.target.url, headers=client._session.headers, trace_configs=[connections.tracing()]
         )
-        await daemon._session.close()
-        daemon._session = await daemon._open.enter_async_context(session)
+        await client._session.close()
+        client._session = await client._open.enter_async_context(session)
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(follow(daemon, [job.id for job in jobs], None, live=False), name="follow")
             for number, job in enumerate(jobs):
