@@ -36,7 +36,7 @@ async def test_a_key_has_a_length(tmp_path, key):
     async with daemon_and_api(tmp_path) as (daemon, _):
         headers = {"Content-Type": "application/json"}
         raw = f'{{"endpoint": "{NEW}", "body": {{}}, "idempotency_key": "{key}"}}'.encode()
-        status, answer = await daemon._exchange("POST", "api/v1/jobs", data=raw, headers=headers)
+        status, answer = await daemon._connection.exchange("POST", "api/v1/jobs", data=raw, headers=headers)
         assert (status, b"idempotency_key" in answer) == (400, True)
 
 

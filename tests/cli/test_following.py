@@ -14,7 +14,7 @@ from rich.console import Console
 from kling_daemon.cli.following import AT_A_TIME, follow
 from kling_daemon.cli.live_jobs import crowd
 from kling_daemon.client import Daemon, DaemonUnreachableError
-from kling_daemon.client.connection import EVENT_STREAM
+from kling_daemon.client.connection import Connection
 from kling_daemon.client.models import JobModel
 from kling_daemon.config import UnixAddress
 from kling_daemon.jobs import JobState
@@ -22,18 +22,26 @@ from kling_daemon.testing import make_job
 from kling_daemon.testing.clock import START
 
 
-class WatchedDaemon(Daemon):
-    """A client that tells when events are followed."""
+class WatchedConnection(Connection):
+    """A connection that tells when events are followed."""
 
     def __init__(self, target):
         super().__init__(target)
         self.followed = asyncio.Event()
 
-    async def _send(self, method, path, limits, **given):
-        answer = await super()._send(method, path, limits, **given)
-        if answer.content_type == EVENT_STREAM:
-            self.followed.set()
-        return answer
+    async def stream(self, *given):
+        opened = await super().stream(*given)
+        self.followed.set()
+        return opened
+
+
+class WatchedDaemon(Daemon):
+    """A client that tells when events are followed."""
+
+    def __init__(self, target):
+        super().__init__(target)
+        self._connection = WatchedConnection(target)
+        self.followed = self._connection.followed
 
 
 async def test_a_daemon_that_restarts_is_waited_for(tmp_path):
