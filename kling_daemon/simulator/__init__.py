@@ -2,8 +2,8 @@
 
 from kling_daemon.simulator.account_keys import AccountKeys
 from kling_daemon.simulator.changes import ChangeError, changed, read_changes
-from kling_daemon.simulator.phases import Phase
-from kling_daemon.simulator.scenario import Scenario, ScenarioError, read_scenario
+from kling_daemon.simulator.scenarios.phases import Phase
+from kling_daemon.simulator.scenarios.scenario import Scenario, ScenarioError, read_scenario
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.simulator import Simulator
 from kling_daemon.simulator.spans import Span

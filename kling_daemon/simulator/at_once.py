@@ -7,7 +7,7 @@ from typing import Any
 
 from kling_daemon.clock import to_millis
 from kling_daemon.simulator.entries import DURATION
-from kling_daemon.simulator.media import png
+from kling_daemon.simulator.files.media import png
 from kling_daemon.simulator.results import results_of
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
 from kling_daemon.simulator.templates import Number, filled

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from kling_daemon.clock import to_rfc3339
 from kling_daemon.simulator.changes import ChangeError, shown
-from kling_daemon.simulator.contents import content
 from kling_daemon.simulator.engine import Engine
+from kling_daemon.simulator.files.contents import content
 from kling_daemon.simulator.results import file_names, file_url
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
 

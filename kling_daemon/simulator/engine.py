@@ -7,10 +7,10 @@ from kling_daemon.clock import Clock
 from kling_daemon.jobs import JobState
 from kling_daemon.simulator.accounts import Account, Accounts
 from kling_daemon.simulator.callbacks import Announcer
-from kling_daemon.simulator.conductor import Conductor
 from kling_daemon.simulator.courier import Courier
 from kling_daemon.simulator.pending import Pending
-from kling_daemon.simulator.phases import Phase
+from kling_daemon.simulator.scenarios.conductor import Conductor
+from kling_daemon.simulator.scenarios.phases import Phase
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.shifted_clock import ShiftedClock
 from kling_daemon.simulator.simulated_jobs import Order, SimulatedJob

@@ -2,9 +2,9 @@
 
 from aiohttp import hdrs, web
 
-from kling_daemon.simulator.addresses import PREFIX, Standing, standing_of
-from kling_daemon.simulator.contents import content, content_type
 from kling_daemon.simulator.engine import Engine
+from kling_daemon.simulator.files.addresses import PREFIX, Standing, standing_of
+from kling_daemon.simulator.files.contents import content, content_type
 from kling_daemon.simulator.results import file_names
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kling_daemon.jobs import JobState
-from kling_daemon.simulator.addresses import signed_url
 from kling_daemon.simulator.catalog import MAIN, SORTS, WATERMARK
+from kling_daemon.simulator.files.addresses import signed_url
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
 
 _FIRST_OF_ELEMENTS = "3"

@@ -15,7 +15,7 @@ from kling_daemon.simulator.engine import Engine
 from kling_daemon.simulator.file_server import FileServer
 from kling_daemon.simulator.kling_api import KlingApi
 from kling_daemon.simulator.listening import control_application, kling_application, listening
-from kling_daemon.simulator.phases import Phase
+from kling_daemon.simulator.scenarios.phases import Phase
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.traffic.noting import recorded
 from kling_daemon.simulator.traffic.recorder import Recorder

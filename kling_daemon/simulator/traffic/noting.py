@@ -3,8 +3,8 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from kling_daemon.simulator.addresses import PREFIX as FILES_PREFIX
 from kling_daemon.simulator.engine import Engine
+from kling_daemon.simulator.files.addresses import PREFIX as FILES_PREFIX
 from kling_daemon.simulator.listening import CONTROL_PREFIX
 from kling_daemon.simulator.traffic.recorder import Recorder
 

@@ -7,9 +7,9 @@ import zlib
 
 import pytest
 
-from kling_daemon.simulator.media import mp4, png
-from kling_daemon.simulator.sounds import mp3, wav
-from kling_daemon.simulator.subtitles import ass, srt
+from kling_daemon.simulator.files.media import mp4, png
+from kling_daemon.simulator.files.sounds import mp3, wav
+from kling_daemon.simulator.files.subtitles import ass, srt
 
 PLAYED = [mp4, png, mp3, wav]
 MAKERS = [*PLAYED, ass, srt]

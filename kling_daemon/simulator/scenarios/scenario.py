@@ -10,8 +10,8 @@ import pydantic
 
 from kling_daemon.problems import Problem, listed
 from kling_daemon.simulator.account_keys import MAIN, AccountKeys
-from kling_daemon.simulator.phases import Phase
-from kling_daemon.simulator.scenario_file import PhaseTable, ScenarioFile, changes_of
+from kling_daemon.simulator.scenarios.phases import Phase
+from kling_daemon.simulator.scenarios.scenario_file import PhaseTable, ScenarioFile, changes_of
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.wording import problems_of
 

@@ -11,9 +11,9 @@ from fakes.kling_caller import NEW_VIDEO, KlingCaller
 
 from kling_daemon.cli.simulate import simulate
 from kling_daemon.simulator import ScenarioError, Simulator, read_scenario
-from kling_daemon.simulator.scenario_file import AccountTable, PhaseTable, ScenarioFile
+from kling_daemon.simulator.scenarios.scenario_file import AccountTable, PhaseTable, ScenarioFile
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 EXAMPLE = DOCS / "scenario.toml"
 MISTAKES = {
     "lose = 3": "lose: must be a share between 0 and 1, not 3",

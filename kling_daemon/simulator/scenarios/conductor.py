@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from kling_daemon.simulator.changes import ChangeError, read_changes
-from kling_daemon.simulator.phases import Phase
+from kling_daemon.simulator.scenarios.phases import Phase
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.timeline import Timeline
 

@@ -1,6 +1,6 @@
 """Small subtitles, each of distinct bytes, padded to any size."""
 
-from kling_daemon.simulator.media import filling
+from kling_daemon.simulator.files.media import filling
 
 _CUES = ((0, 2, "A lighthouse at dusk."), (2, 5, "The light comes on."))
 _ASS_HEAD = """\

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from kling_daemon.simulator.media import mp4, png
-from kling_daemon.simulator.sounds import mp3, wav
-from kling_daemon.simulator.subtitles import ass, srt
+from kling_daemon.simulator.files.media import mp4, png
+from kling_daemon.simulator.files.sounds import mp3, wav
+from kling_daemon.simulator.files.subtitles import ass, srt
 
 Maker = Callable[[str, int], bytes]
 

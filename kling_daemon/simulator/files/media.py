@@ -63,4 +63,4 @@ def _slope() -> bytes:
 @cache
 def _clip() -> bytes:
     """Return the clip without mark. It holds no one's work: `docs/simulator.md` tells the command that made it."""
-    return files("kling_daemon.simulator").joinpath("clip.mp4").read_bytes()
+    return files("kling_daemon.simulator.files").joinpath("clip.mp4").read_bytes()

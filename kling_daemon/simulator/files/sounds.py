@@ -3,7 +3,7 @@
 import struct
 from functools import cache
 
-from kling_daemon.simulator.media import filling
+from kling_daemon.simulator.files.media import filling
 
 SECONDS = 5
 _RATE = 8_000
