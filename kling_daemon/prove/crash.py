@@ -12,6 +12,7 @@ from kling_daemon.prove.plans import Plan
 from kling_daemon.prove.private_daemon import PrivateDaemon
 from kling_daemon.prove.promises import broken, follow_ups_due
 from kling_daemon.prove.rest import at_rest
+from kling_daemon.prove.tokens import Tokens, broken_tokens
 from kling_daemon.prove.witness import Conduct
 from kling_daemon.prove.witnesses import WitnessSetting
 
@@ -72,9 +73,10 @@ async def _crash(name: str, plan: Plan, scale: Scale, *, key_pair: bool) -> Outc
             folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice, key_pair=key_pair
         ) as daemon,
     ):
-        placing = Placing(wanted, daemon, kling)
+        placing, tokens = Placing(wanted, daemon, kling), Tokens(daemon, plan.dice(name, "tokens"))
         async with asyncio.TaskGroup() as tasks:
             placed = tasks.create_task(placing.run(), name="placing orders")
+            kept = tasks.create_task(tokens.run(), name="making tokens")
             findings, startup = [], timedelta(seconds=1)
             for number in range(scale.kills):
                 placing.allow(scale.jobs * (number + 1) // scale.kills - scale.jobs * number // scale.kills)
@@ -89,11 +91,14 @@ async def _crash(name: str, plan: Plan, scale: Scale, *, key_pair: bool) -> Outc
             if not await daemon.ready(last):
                 findings.append(f"the last run did not become ready; its status is {last.status}")
                 placed.cancel()
+            await asyncio.wait([placed])
+            kept.cancel()
         if findings:
             await last.kill()
             return concluded(name, f"seed {plan.seed}, see {daemon.log}", findings)
         async with daemon.client() as client:
             restless = await at_rest(client, kling, _REST)
+        findings += broken_tokens(tokens.made, await tokens.opening())
         evidence = await gather(wanted, daemon, kling)
         status = await last.stop(_STOP)
     if restless is not None:
@@ -101,7 +106,7 @@ async def _crash(name: str, plan: Plan, scale: Scale, *, key_pair: bool) -> Outc
     if status != 0:
         findings.append(f"the last run was asked to stop and ended with status {status}")
     findings += broken(evidence)
-    return concluded(name, _line(scale, evidence, plan.seed), findings)
+    return concluded(name, _line(scale, evidence, len(tokens.made), plan.seed), findings)
 
 
 async def _live_and_die(daemon: PrivateDaemon, life: timedelta, *, starting: bool) -> int | None:
@@ -114,11 +119,12 @@ async def _live_and_die(daemon: PrivateDaemon, life: timedelta, *, starting: boo
     return ended
 
 
-def _line(scale: Scale, evidence: Evidence, seed: int) -> str:
+def _line(scale: Scale, evidence: Evidence, tokens: int, seed: int) -> str:
     answered = len(evidence.answers)
     repeated = sum(sighting.attempt > 1 for sightings in evidence.sightings.values() for sighting in sightings)
     return (
         f"{scale.kills} kills, {len(evidence.orders)} orders and {follow_ups_due(evidence)} follow-ups, "
-        f"{answered:,} callbacks answered, {len(evidence.events):,} events, {len(evidence.deliveries):,} deliveries, "
+        f"{tokens:,} tokens, {answered:,} callbacks answered, "
+        f"{len(evidence.events):,} events, {len(evidence.deliveries):,} deliveries, "
         f"{repeated:,} repeated attempts (seed {seed})"
     )

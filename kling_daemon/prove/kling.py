@@ -16,7 +16,7 @@ API_KEY = "sk-proof"
 KEY_PAIR = {"KLING_ACCESS_KEY": "ak-proof", "KLING_SECRET_KEY": "the secret key of a Kling that is made up"}
 """What the daemon has instead of the API key where it must do without one; Kling takes both."""
 SECRET = "whsec_cHJvb2YtcHJvb2YtcHJvb2YtcHJvb2YtcHJvb2Y="  # noqa: S105 - of a Kling that is made up
-_STARTING = timedelta(seconds=30)
+_STARTING = timedelta(seconds=60)
 _ALREADY_EXISTS = "already exists"
 
 

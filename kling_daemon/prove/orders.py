@@ -30,6 +30,8 @@ class Order:
     external_id: str
     through_daemon: bool
     """Submitted through the daemon's API; else created at Kling, with the daemon's plain callback URL."""
+    is_keyed: bool = False
+    """Submitted under an idempotency key: asked for again, it is answered with its job."""
 
 
 def orders(dice: random.Random, count: int, *, name: str = "order", legacy: bool = False) -> list[Order]:
@@ -44,6 +46,7 @@ def orders(dice: random.Random, count: int, *, name: str = "order", legacy: bool
                 body={"prompt": f"{name} {number}"},
                 external_id=f"{name}-{number}{followed}",
                 through_daemon=through_daemon,
+                is_keyed=dice.random() < 0.5,  # noqa: PLR2004 - either way
             )
         )
     return made
@@ -80,13 +83,14 @@ class Placing:
     async def _ask_daemon(self, order: Order) -> bool:
         try:
             async with self._daemon.client() as client:
-                await client.submit(order.path, order.body, external_id=order.external_id)
+                key = order.external_id if order.is_keyed else None
+                await client.submit(order.path, order.body, external_id=order.external_id, idempotency_key=key)
         except (OSError, DaemonUnreachableError):
             return False
         except DaemonError as error:
             if error.status != _UNPROCESSABLE:
                 return False
-            if _TAKEN in error.detail:
+            if _TAKEN in error.detail and not order.is_keyed:
                 return True
             raise
         return True

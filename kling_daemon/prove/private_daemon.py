@@ -143,9 +143,14 @@ class PrivateDaemon:
             return False
         return True
 
-    def client(self) -> AbstractAsyncContextManager[Daemon]:
-        """Return a client for its local API; FileNotFoundError before its first start has made the token."""
-        return Daemon(Target(url=f"unix:{self.socket}", token=self.token, token_from="the state directory"))  # noqa: S106
+    def client(self, *, token: str | None = None) -> AbstractAsyncContextManager[Daemon]:
+        """Return a client for its local API; FileNotFoundError before its first start has made the first token.
+
+        token: another one than that.
+        """
+        return Daemon(
+            Target(url=f"unix:{self.socket}", token=token or self.token, token_from="the state directory")  # noqa: S106
+        )
 
     def sightings(self) -> dict[str, tuple[Sighting, ...]]:
         """Return what each witness has written down."""
