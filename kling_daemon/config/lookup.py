@@ -12,10 +12,12 @@ LOCAL = Path("config.toml")
 SYSTEM = Path("/etc/kling-daemon/config.toml")
 
 
-def find_config(explicit: Path | None, environ: Mapping[str, str], *, for_run: bool) -> Path | None:
+def find_config(
+    explicit: Path | None, environ: Mapping[str, str], *, for_run: bool, system: Path = SYSTEM
+) -> Path | None:
     """Return the file to read; None when there is none and the defaults apply.
 
-    In this order: the explicit one, `$KLING_DAEMON_CONFIG`, `./config.toml`, `/etc/kling-daemon/config.toml`. Only
+    In this order: the explicit one, `$KLING_DAEMON_CONFIG`, `./config.toml`, the system's. Only
     `run` looks into the current folder, so that no other verb changes its mind with the place where it is typed. A
     file that was named must exist: ConfigError. One that may not be looked at counts as existing: reading it says so.
     """
@@ -23,7 +25,7 @@ def find_config(explicit: Path | None, environ: Mapping[str, str], *, for_run: b
         return _existing(explicit, "--config")
     if named := environ.get(CONFIG_VARIABLE):
         return _existing(Path(named).expanduser(), CONFIG_VARIABLE)
-    for candidate in (LOCAL, SYSTEM) if for_run else (SYSTEM,):
+    for candidate in (LOCAL, system) if for_run else (system,):
         if _exists(candidate):
             return candidate
     return None

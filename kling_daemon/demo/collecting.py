@@ -11,15 +11,13 @@ from kling_daemon.demo.scenario import ARCHIVE
 from kling_daemon.events import JobEvent
 from kling_daemon.store import Reader
 
-_PAGE = 500
 
-
-async def stored_events(state: Path) -> tuple[JobEvent, ...]:
-    """Return every event in a daemon's state directory, in the order in which they happened."""
+async def stored_events(state: Path, *, page_size: int = 500) -> tuple[JobEvent, ...]:
+    """Return every event in a daemon's state directory, read page by page, in the order in which they happened."""
     events: list[JobEvent] = []
     async with Reader.of(state) as read:
         last = 0
-        while page := await read.events(limit=_PAGE, after=last):
+        while page := await read.events(limit=page_size, after=last):
             last = page[-1][0]
             events += [event for _, event in page]
     return tuple(events)

@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 """Of prctl(2): the signal that this process gets when its parent has died."""
 
 
-class Program:
+class GuardedProgram:
     """One `kling-daemon` command that runs; what it writes goes to a log file."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:

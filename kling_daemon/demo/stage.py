@@ -11,7 +11,7 @@ import aiohttp
 from kling_daemon.client import Daemon, DaemonUnreachableError, Target, find_daemon
 from kling_daemon.demo.errors import DemoError
 from kling_daemon.demo.kling import SimulatedKling
-from kling_daemon.demo.programs import Program
+from kling_daemon.demo.programs import GuardedProgram
 from kling_daemon.demo.scenario import Scenario
 from kling_daemon.demo.workspace import Workspace
 
@@ -27,9 +27,9 @@ _ANSWERING = aiohttp.ClientTimeout(total=10)
 class Stage:
     """Both programs, running, and how they are talked to."""
 
-    simulator: Program
+    simulator: GuardedProgram
     kling: SimulatedKling
-    daemon: Program
+    daemon: GuardedProgram
     target: Target
     """The daemon's local API."""
     receiver_url: str
@@ -46,7 +46,7 @@ async def on_stage(scenario: Scenario, workspace: Workspace) -> AsyncIterator[St
     async with asyncio.TaskGroup() as guards, AsyncExitStack() as stack:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in scenario.kling().items()]
         simulator = await stack.enter_async_context(
-            Program.running(
+            GuardedProgram.running(
                 SIMULATOR,
                 ["simulate", "--json", "--listen=127.0.0.1:0", f"--seed={scenario.seed}", *options,
                  f"--api-key-file={workspace.api_key}", f"--secret-file={workspace.webhook_secret}"],
@@ -61,7 +61,7 @@ async def on_stage(scenario: Scenario, workspace: Workspace) -> AsyncIterator[St
         receiver_url = workspace.configure(kling_url)
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=_ANSWERING))
         daemon = await stack.enter_async_context(
-            Program.running(
+            GuardedProgram.running(
                 DAEMON,
                 ["run", f"--config={workspace.config}"],
                 guards=guards,

@@ -12,7 +12,9 @@ from kling_daemon.prove.sweep import sweep
 from kling_daemon.prove.sync import sync
 from kling_daemon.prove.versions import versions
 
-CAMPAIGNS: Mapping[str, Callable[[Plan], Awaitable[Outcome]]] = {
+Campaign = Callable[[Plan], Awaitable[Outcome]]
+
+CAMPAIGNS: Mapping[str, Campaign] = {
     "crash": crash,
     "key-pair": crash_with_key_pair,
     "sweep": sweep,
@@ -23,12 +25,12 @@ CAMPAIGNS: Mapping[str, Callable[[Plan], Awaitable[Outcome]]] = {
 }
 
 
-async def prove(names: Sequence[str], plan: Plan) -> list[Outcome]:
-    """Run campaigns in the given order and return their outcomes; each line is told as soon as it is known."""
+async def prove(names: Sequence[str], plan: Plan, campaigns: Mapping[str, Campaign] = CAMPAIGNS) -> list[Outcome]:
+    """Run some campaigns in the given order and return their outcomes; each line is told as soon as it is known."""
     outcomes = []
     for name in names:
         plan.say(f"{name}: begun")
-        outcome = _judged(await CAMPAIGNS[name](plan), plan)
+        outcome = _judged(await campaigns[name](plan), plan)
         plan.say(str(outcome))
         outcomes.append(outcome)
     return outcomes

@@ -3,7 +3,6 @@ import hashlib
 from fakes.demo_outcome import FIRST, good_evidence
 from fakes.stored_news import news, opened
 
-from kling_daemon.demo import collecting
 from kling_daemon.demo.collecting import saved_files, stored_events
 from kling_daemon.events import EventType
 
@@ -35,11 +34,10 @@ async def test_other_handlers_and_deliveries_without_a_result_have_saved_nothing
     assert await saved_files([archived(tmp_path / "1.mp4", handler="journal"), pending], tmp_path) == ()
 
 
-async def test_all_events_are_read_however_many_pages_they_fill(tmp_path, monkeypatch):
-    monkeypatch.setattr(collecting, "_PAGE", 3)
+async def test_all_events_are_read_however_many_pages_they_fill(tmp_path):
     async with opened(tmp_path) as store:
         for number in range(5):
             await store.record(news(f"task-{number}"))
-    events = await stored_events(tmp_path)
+    events = await stored_events(tmp_path, page_size=3)
     assert [event.type for event in events] == [EventType.STATUS_CHANGED, EventType.COMPLETED] * 5
     assert len({event.job_id for event in events}) == 5

@@ -7,13 +7,13 @@ import aiohttp
 import pytest
 
 from kling_daemon.demo import DemoError
-from kling_daemon.demo.programs import Program
+from kling_daemon.demo.programs import GuardedProgram
 
 SIMULATE = ("simulate", "--json", "--listen=127.0.0.1:0")
 
 
 def running(tmp_path, guards, *words, environ=None):
-    return Program.running(
+    return GuardedProgram.running(
         "simulator", words or SIMULATE, guards=guards, log=tmp_path / "log", environ=environ or {}, announces=True
     )
 
