@@ -9,10 +9,11 @@ from kling_daemon.store.fanout import Registration
 from kling_daemon.store.history import History, HistoryEntry, UnfinishedDelivery
 from kling_daemon.store.job_pages import JobFilter, JobPages
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
-from kling_daemon.store.reader import AmbiguousReferenceError, CallbackRow, DeliveryRow, HandlerRow, Reader
+from kling_daemon.store.reader import AmbiguousReferenceError, Reader
 from kling_daemon.store.replays import Replay, Replayable, Replayed
 from kling_daemon.store.retention import OldRows, Sweep, Swept
 from kling_daemon.store.rows import StoredJob
+from kling_daemon.store.shown_rows import CallbackRow, DeliveryRow, HandlerRow
 from kling_daemon.store.standing import StandingClaim
 from kling_daemon.store.store import Store
 from kling_daemon.store.submissions import Intent, Postponement, Submission, SubmissionState

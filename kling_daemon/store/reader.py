@@ -1,16 +1,14 @@
 """What the store shows to people and programs: pages of rows, single ones, and counts."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import aiosqlite
 
-from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.clock import optional, to_millis
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.events import EventType, JobEvent, Notice
 from kling_daemon.jobs import Generation, Job, JobState
@@ -28,6 +26,14 @@ from kling_daemon.store.history import (
 from kling_daemon.store.job_pages import JobPages
 from kling_daemon.store.queries import Queries
 from kling_daemon.store.rows import from_row, notice_from_row
+from kling_daemon.store.shown_rows import (
+    CallbackRow,
+    DeliveryRow,
+    HandlerRow,
+    callback_from_row,
+    delivery_from_row,
+    handler_from_row,
+)
 from kling_daemon.store.tokens import KnownToken, token_from_row
 
 _FAR = 2**62
@@ -37,59 +43,6 @@ _LATEST_REPORTS = 5_000
 
 class AmbiguousReferenceError(Exception):
     """More than one job answers to this task id or external id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRow:
-    """A delivery as people see it."""
-
-    id: int
-    handler: str
-    type: str
-    """The event's type, or `notice`."""
-    item_id: str
-    """The event's or notice's id."""
-    job_id: str | None
-    state: DeliveryState
-    attempt: int
-    losses: int
-    """How many attempts the daemon ended during; from two on it is a suspect, one of which runs at a time."""
-    held: str | None
-    """What a pending one waits for besides its time: an `earlier` event of its job, a `dependency`, a `suspect`."""
-    due_at: datetime
-    created_at: datetime
-    finished_at: datetime | None
-    error: str | None
-    result: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackRow:
-    """A kept callback without its body: a row for each webhook-id, body and capability."""
-
-    id: int
-    webhook_id: str
-    """Empty when it had none."""
-    digest: str
-    """The first 16 bytes of the body's SHA-256, in hex."""
-    verdict: str
-    job_id: str | None
-    received_at: datetime
-    """When it came first."""
-    last_at: datetime
-    count: int
-    """How often it came."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandlerRow:
-    """A handler as the registry knows it, loaded or not."""
-
-    name: str
-    events: tuple[str, ...]
-    depends_on: tuple[str, ...]
-    first_at: datetime
-    loaded_at: datetime
 
 
 class Reader:
@@ -199,25 +152,7 @@ class Reader:
             statement = "deliveries_of_job"
         elif state is DeliveryState.DEAD:
             statement = "dead_deliveries"
-        return [
-            DeliveryRow(
-                id=row["seq"],
-                handler=row["handler"],
-                type=row["type"],
-                item_id=row["item_id"],
-                job_id=row["job_id"],
-                state=DeliveryState(row["state"]),
-                attempt=row["attempt"],
-                losses=row["losses"],
-                held=row["held"],
-                due_at=from_millis(row["due_at"]),
-                created_at=from_millis(row["created_at"]),
-                finished_at=optional(from_millis, row["finished_at"]),
-                error=row["error"],
-                result=optional(json.loads, row["result"]),
-            )
-            for row in await self._queries.all(statement, parameters)
-        ]
+        return [delivery_from_row(row) for row in await self._queries.all(statement, parameters)]
 
     async def attempts(self, delivery: int, *, limit: int) -> list[AttemptRow]:
         """Return the latest attempts at a delivery, in their order."""
@@ -225,16 +160,7 @@ class Reader:
 
     async def handlers(self) -> list[HandlerRow]:
         """Return every handler that was ever configured."""
-        return [
-            HandlerRow(
-                name=row["name"],
-                events=tuple(json.loads(row["events"])),
-                depends_on=tuple(json.loads(row["depends_on"])),
-                first_at=from_millis(row["first_at"]),
-                loaded_at=from_millis(row["loaded_at"]),
-            )
-            for row in await self._queries.all("handlers")
-        ]
+        return [handler_from_row(row) for row in await self._queries.all("handlers")]
 
     async def tokens(self) -> list[KnownToken]:
         """Return every token that opens the local API."""
@@ -283,19 +209,7 @@ class Reader:
 
     async def callbacks(self, *, limit: int, after: int = 0) -> list[CallbackRow]:
         """Return a page of the kept callbacks, in the order in which they first came."""
-        return [
-            CallbackRow(
-                id=row["seq"],
-                webhook_id=row["webhook_id"],
-                digest=row["digest"].hex(),
-                verdict=row["verdict"],
-                job_id=row["job_id"],
-                received_at=from_millis(row["received_at"]),
-                last_at=from_millis(row["last_at"]),
-                count=row["count"],
-            )
-            for row in await self._queries.all("callbacks", (after, limit))
-        ]
+        return [callback_from_row(row) for row in await self._queries.all("callbacks", (after, limit))]
 
     async def callback_counts(self) -> dict[str, int]:
         """Count the callbacks that were kept, by verdict; repetitions count."""
