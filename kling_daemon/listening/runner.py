@@ -11,9 +11,19 @@ from kling_daemon.listening.shortcut import Shortcut, ShortcutConnection
 class QuietRunner(web.AppRunner):
     """An `AppRunner` that makes connections of ours; there is no access log."""
 
-    def __init__(self, application: web.Application, *, shortcut: Shortcut | None, stop_timeout: timedelta) -> None:
-        """Take what is served, what answers some requests in its place, and how long requests may take to end."""
-        super().__init__(application, access_log=None, shutdown_timeout=stop_timeout.total_seconds())
+    def __init__(
+        self, application: web.Application, *, shortcut: Shortcut | None, idle: timedelta, stop_timeout: timedelta
+    ) -> None:
+        """Take what is served, what answers some requests in its place, and how long requests may take to end.
+
+        idle: how long a connection may bring no whole head of a request; it is hung up on then.
+        """
+        super().__init__(
+            application,
+            access_log=None,
+            keepalive_timeout=idle.total_seconds(),
+            shutdown_timeout=stop_timeout.total_seconds(),
+        )
         self._shortcut = shortcut
 
     async def _make_server(self) -> web.Server:

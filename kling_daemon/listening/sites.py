@@ -18,6 +18,10 @@ from kling_daemon.listening.shortcut import Shortcut
 SOCKET_MODE = 0o660
 """Owner and group may connect; the token is asked for all the same."""
 
+IDLE = timedelta(seconds=75)
+"""How long a connection may bring no whole head of a request. aiohttp would wait for an hour, and whoever can connect
+could have the daemon hold as many files open as it may; senders hang up on their own idle connections before this."""
+
 
 class ListenError(Exception):
     """The address cannot be listened on; the message says why and what to do."""
@@ -29,14 +33,16 @@ async def listening(
     address: Address,
     *,
     shortcut: Shortcut | None = None,
+    idle: timedelta = IDLE,
     stop_timeout: timedelta = timedelta(seconds=5),
 ) -> AsyncIterator[Address]:
     """Serve the application until the context is left; yield the address, its port the one that was bound.
 
-    shortcut: what may answer some requests in the application's place. On leaving, requests under way have
+    shortcut: what may answer some requests in the application's place. idle: how long a connection may bring no whole
+    head of a request before it is hung up on. On leaving, requests under way have
     `stop_timeout` to end. Raises ListenError.
     """
-    runner = QuietRunner(application, shortcut=shortcut, stop_timeout=stop_timeout)
+    runner = QuietRunner(application, shortcut=shortcut, idle=idle, stop_timeout=stop_timeout)
     if isinstance(address, TcpAddress):
         async with _running(runner):
             yield await _start_tcp(runner, address)
