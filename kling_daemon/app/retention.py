@@ -52,7 +52,7 @@ class Retention:
             self._sweeps = [Sweep(rows=rows, keep=self._keep) for rows in OldRows]
         sweep = self._sweeps[0]
         swept = await self._store.sweep(sweep)
-        self._removed[sweep.rows.value] += swept.removed
+        self._removed[sweep.rows.value] += swept.changed
         if swept.after is not None:
             self._sweeps[0] = replace(sweep, after=swept.after)
             return BETWEEN_BATCHES

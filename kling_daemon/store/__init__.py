@@ -2,7 +2,7 @@
 
 from kling_daemon.store.accounts import AccountRow
 from kling_daemon.store.connection import DATABASE
-from kling_daemon.store.due_times import BroughtForward, SetBack, Waiting
+from kling_daemon.store.due_times import SetBack, Waiting
 from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
 from kling_daemon.store.event_pages import ALL_EVENTS, EventFilter, EventPages
 from kling_daemon.store.fanout import Registration
@@ -11,7 +11,7 @@ from kling_daemon.store.job_pages import JobFilter, JobPages
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
 from kling_daemon.store.reader import AmbiguousReferenceError, Reader
 from kling_daemon.store.replays import Replay, Replayable, Replayed
-from kling_daemon.store.retention import OldRows, Sweep, Swept
+from kling_daemon.store.retention import OldRows, Sweep
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.shown_rows import CallbackRow, DeliveryRow, HandlerRow
 from kling_daemon.store.standing import StandingClaim
@@ -25,7 +25,6 @@ __all__ = [
     "DATABASE",
     "AccountRow",
     "AmbiguousReferenceError",
-    "BroughtForward",
     "CallbackRow",
     "DeliveryRow",
     "Effect",
@@ -59,7 +58,6 @@ __all__ = [
     "Submission",
     "SubmissionState",
     "Sweep",
-    "Swept",
     "Undelivered",
     "UndeliveredPage",
     "UndeliveredResults",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from kling_daemon.clock import Clock, to_millis
+from kling_daemon.store.passages import Passage
 from kling_daemon.store.statements import Statements
 
 _WINDOW = 500
@@ -32,15 +33,6 @@ class SetBack:
     """Where the last one of this kind has come to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BroughtForward:
-    """What came of it."""
-
-    changed: int
-    after: int | None
-    """Where to go on; None when all have been seen."""
-
-
 class DueTimeDesk:
     """The operation behind `Store.bring_forward`."""
 
@@ -49,19 +41,19 @@ class DueTimeDesk:
         self._clock = clock
         self._sql = Statements("due_times")
 
-    def bring_forward(self, db: sqlite3.Connection, units: Sequence[SetBack]) -> list[BroughtForward]:
+    def bring_forward(self, db: sqlite3.Connection, units: Sequence[SetBack]) -> list[Passage]:
         """Look at a few rows for each unit; what lies in the future falls due sooner, at once at the soonest."""
         return [self._bring_forward(db, unit) for unit in units]
 
-    def _bring_forward(self, db: sqlite3.Connection, unit: SetBack) -> BroughtForward:
+    def _bring_forward(self, db: sqlite3.Connection, unit: SetBack) -> Passage:
         kind = unit.waiting.value
         (last,) = db.execute(self._sql[f"{kind}_window"], (unit.after, _WINDOW)).fetchone()
         if last is None:
-            return BroughtForward(changed=0, after=None)
+            return Passage(changed=0, after=None)
         values = {
             "now": to_millis(self._clock.now()),
             "by": unit.by // timedelta(milliseconds=1),
             "after": unit.after,
             "last": last,
         }
-        return BroughtForward(changed=db.execute(self._sql[kind], values).rowcount, after=last)
+        return Passage(changed=db.execute(self._sql[kind], values).rowcount, after=last)

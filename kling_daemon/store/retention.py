@@ -9,6 +9,7 @@ from typing import Any
 
 from kling_daemon.clock import Clock, to_millis
 from kling_daemon.store.json_text import to_json_text
+from kling_daemon.store.passages import Passage
 from kling_daemon.store.statements import Statements
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -42,15 +43,6 @@ class Sweep:
     """Where the last one of this kind has come to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
-    """What came of it."""
-
-    removed: int
-    after: int | None
-    """Where to go on; None when nothing older is left."""
-
-
 class RetentionDesk:
     """The operation behind `Store.sweep`.
 
@@ -67,7 +59,7 @@ class RetentionDesk:
         self._clock = clock
         self._sql = Statements("retention")
 
-    def sweep(self, db: sqlite3.Connection, units: Sequence[Sweep]) -> list[Swept]:
+    def sweep(self, db: sqlite3.Connection, units: Sequence[Sweep]) -> list[Passage]:
         """Remove a few rows for each unit."""
         sweeps = {
             OldRows.JOBS: self._jobs,
@@ -77,7 +69,7 @@ class RetentionDesk:
         }
         now = self._earlier_now(db)
         if now is None:
-            return [Swept(removed=0, after=None)] * len(units)
+            return [Passage(changed=0, after=None)] * len(units)
         return [sweeps[unit.rows](db, now - unit.keep // _MILLISECOND, unit.after) for unit in units]
 
     def _earlier_now(self, db: sqlite3.Connection) -> int | None:
@@ -85,50 +77,50 @@ class RetentionDesk:
         (klings,) = db.execute(self._sql["klings_latest"]).fetchone()
         return None if klings is None else min(klings, to_millis(self._clock.now()))
 
-    def _jobs(self, db: sqlite3.Connection, before: int, after: int) -> Swept:
+    def _jobs(self, db: sqlite3.Connection, before: int, after: int) -> Passage:
         window = db.execute(self._sql["events"], (after, _WINDOW)).fetchall()
         if all(occurred_at >= before for *_, occurred_at in window):
             # A whole window, and not the first young one: a clock that was wrong for a while must not stop it for ever.
-            return Swept(removed=0, after=None)
+            return Passage(changed=0, after=None)
         ended = [(seq, job) for seq, job, is_end, occurred_at in window if is_end and occurred_at < before][:_JOBS]
         seq = ended[-1][0] if len(ended) == _JOBS else window[-1][0]
         named = {"jobs": to_json_text([job for _, job in ended]), "before": before}
         jobs = [job for (job,) in db.execute(self._sql["removable_jobs"], named)]
         if not jobs:
-            return Swept(removed=0, after=seq)
+            return Passage(changed=0, after=seq)
         text = to_json_text(jobs)
         if db.execute(self._sql["remove_reports"], (text, _ROWS)).rowcount == _ROWS or not self._remove_deliveries(
             db, "deliveries_of_jobs", text
         ):
-            return Swept(removed=0, after=after)
+            return Passage(changed=0, after=after)
         for statement in ("remove_events", "remove_submissions", "remove_jobs"):
             db.execute(self._sql[statement], (text,))
-        return Swept(removed=len(jobs), after=seq)
+        return Passage(changed=len(jobs), after=seq)
 
-    def _callbacks(self, db: sqlite3.Connection, before: int, after: int) -> Swept:
+    def _callbacks(self, db: sqlite3.Connection, before: int, after: int) -> Passage:
         window = db.execute(self._sql["callbacks"], (after, _WINDOW)).fetchall()
         old = _old(window, before)
         if not old:
-            return Swept(removed=0, after=None)
+            return Passage(changed=0, after=None)
         named = {"callbacks": to_json_text(old), "before": before}
-        return Swept(removed=db.execute(self._sql["remove_callbacks"], named).rowcount, after=window[-1][0])
+        return Passage(changed=db.execute(self._sql["remove_callbacks"], named).rowcount, after=window[-1][0])
 
-    def _notices(self, db: sqlite3.Connection, before: int, after: int) -> Swept:
+    def _notices(self, db: sqlite3.Connection, before: int, after: int) -> Passage:
         window = db.execute(self._sql["notices"], (after, _JOBS)).fetchall()
         old = _old(window, before)
         if not old:
-            return Swept(removed=0, after=None)
+            return Passage(changed=0, after=None)
         named = {"notices": to_json_text(old), "before": before}
         notices = [notice for (notice,) in db.execute(self._sql["removable_notices"], named)]
         text = to_json_text(notices)
         if not self._remove_deliveries(db, "deliveries_of_notices", text):
-            return Swept(removed=0, after=after)
+            return Passage(changed=0, after=after)
         db.execute(self._sql["remove_notices"], (text,))
-        return Swept(removed=len(notices), after=window[-1][0])
+        return Passage(changed=len(notices), after=window[-1][0])
 
-    def _hints(self, db: sqlite3.Connection, before: int, _after: int) -> Swept:
+    def _hints(self, db: sqlite3.Connection, before: int, _after: int) -> Passage:
         removed = db.execute(self._sql["remove_hints"], (before, _WINDOW)).rowcount
-        return Swept(removed=removed, after=0 if removed == _WINDOW else None)
+        return Passage(changed=removed, after=0 if removed == _WINDOW else None)
 
     def _remove_deliveries(self, db: sqlite3.Connection, of: str, owners: str) -> bool:
         """Remove deliveries with what hangs on them; False while that is too much for one transaction."""

@@ -18,7 +18,7 @@ from kling_daemon.polling import PollPolicy
 from kling_daemon.store.connection import DATABASE, open_reader, open_writer
 from kling_daemon.store.deliveries import Claim, Forgetting, Settled
 from kling_daemon.store.due import Due
-from kling_daemon.store.due_times import BroughtForward, SetBack
+from kling_daemon.store.due_times import SetBack
 from kling_daemon.store.errors import StoreError
 from kling_daemon.store.event_pages import EventPages
 from kling_daemon.store.fanout import Registration
@@ -26,10 +26,11 @@ from kling_daemon.store.lock import exclusive
 from kling_daemon.store.migrate import migrate
 from kling_daemon.store.news import News, Recorded
 from kling_daemon.store.parts import Parts
+from kling_daemon.store.passages import Passage
 from kling_daemon.store.reader import Reader
 from kling_daemon.store.record import HINT_LIMIT
 from kling_daemon.store.replays import Replay, Replayed, ReplayPlans
-from kling_daemon.store.retention import Sweep, Swept
+from kling_daemon.store.retention import Sweep
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.safety_copy import make_safety_copy
 from kling_daemon.store.standing import StandingClaim
@@ -263,11 +264,11 @@ class Store:
         """Note that all tasks which Kling's lists show from before this moment are adopted."""
         await self._writer.write(self._accounts.adopted, moment)
 
-    async def sweep(self, sweep: Sweep) -> Swept:
+    async def sweep(self, sweep: Sweep) -> Passage:
         """Remove a few old rows, in a transaction that holds up nobody; what is open or dead stays."""
         return await self._writer.write(self._retention.sweep, sweep)
 
-    async def bring_forward(self, set_back: SetBack) -> BroughtForward:
+    async def bring_forward(self, set_back: SetBack) -> Passage:
         """Bring the due times of a few rows forward, as the wall clock was set back."""
         return await self._writer.write(self._due_times.bring_forward, set_back)
 

@@ -54,7 +54,7 @@ async def sweep_all(store):
         sweep, total = Sweep(rows=rows, keep=KEEP), 0
         while True:
             swept = await store.sweep(sweep)
-            total += swept.removed
+            total += swept.changed
             if swept.after is None:
                 break
             sweep = replace(sweep, after=swept.after)
@@ -139,7 +139,7 @@ async def test_a_job_with_very_many_attempts_goes_in_several_bounded_transaction
     before = rows(tmp_path, "attempts")
     sweep = Sweep(rows=OldRows.JOBS, keep=KEEP)
     first = await store.sweep(sweep)
-    assert (first.removed, first.after) == (0, 0)
+    assert (first.changed, first.after) == (0, 0)
     assert before - rows(tmp_path, "attempts") == 500
     assert (await sweep_all(store))["jobs"] == 1
     assert rows(tmp_path, "attempts") == 0
