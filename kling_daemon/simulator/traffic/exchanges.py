@@ -7,6 +7,8 @@ from typing import Any
 
 FORMAT = 1
 """The version of the lines' form; a reader refuses any other."""
+LONGEST_HEADER = 200
+"""Of a header, no more characters are kept, and of these only those of ASCII that can be printed."""
 
 
 class Side(StrEnum):

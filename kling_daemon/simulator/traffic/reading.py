@@ -9,17 +9,17 @@ from typing import Annotated, Any
 
 import pydantic
 
-from kling_daemon.simulator.traffic.exchanges import FORMAT, Exchange, Side, Signature
+from kling_daemon.simulator.traffic.exchanges import FORMAT, LONGEST_HEADER, Exchange, Side, Signature
 from kling_daemon.simulator.traffic.masks import RECEIVER
 from kling_daemon.wording import dotted
 
 _DEEPEST = 60
 """A recorder cuts what is nested deeper than 40."""
-_LONGEST = timedelta(days=366).total_seconds()
-"""Neither does a recording last longer, nor is a clock off by more."""
+_LONGEST = timedelta(days=36_500).total_seconds()
+"""Neither does a recording last longer, nor is a clock off by more, with which one could still reckon."""
 
 _Seconds = Annotated[float, pydantic.Field(strict=True, ge=0, le=_LONGEST)]
-_Header = Annotated[str, pydantic.Field(pattern=r"^[ -~]*$", max_length=200)]
+_Header = Annotated[str, pydantic.Field(pattern=r"^[ -~]*$", max_length=LONGEST_HEADER)]
 _PATH = re.compile(r"/[!-~]*")
 
 
@@ -31,10 +31,10 @@ class _Line(pydantic.BaseModel):
     side: Side
     at: _Seconds
     took: _Seconds
-    method: Annotated[str, pydantic.Field(pattern=r"^[A-Z]{1,20}$")]
+    method: Annotated[str, pydantic.Field(pattern=r"^[!-~]+$")]
     target: str
     body: Any = None
-    status: Annotated[int, pydantic.Field(strict=True, ge=200, le=599)] | None = None
+    status: Annotated[int, pydantic.Field(strict=True, ge=200, le=999)] | None = None
     answer: Any = None
     retry_after: _Header | None = None
     credentials: _Header | None = None

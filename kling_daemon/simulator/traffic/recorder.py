@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from kling_daemon import __version__
 from kling_daemon.clock import Clock, to_rfc3339
-from kling_daemon.simulator.traffic.exchanges import FORMAT, Exchange, Side, Signature
+from kling_daemon.simulator.traffic.exchanges import FORMAT, LONGEST_HEADER, Exchange, Side, Signature
 from kling_daemon.simulator.traffic.masks import MASKED, Masks
 from kling_daemon.standard_webhooks import HEADER_ID, HEADERS, Flaw, Secret, SignatureError, verify
 from kling_daemon.telemetry.redaction import redact_text
@@ -88,7 +88,7 @@ class Recorder:
                 body=_read(body, self._masks.request, may_be_shown=False),
                 status=status,
                 answer=_read(answer, self._masks.answer),
-                retry_after=retry_after,
+                retry_after=_header(retry_after),
                 credentials=_credentials(headers.get("authorization", "")),
                 ahead=None if ahead is None else round(ahead, _DIGITS),
             )
@@ -119,7 +119,7 @@ class Recorder:
                 status=status,
                 answer=_read(answer, self._masks.answer),
                 signature=self._signature(lowered, body, secrets),
-                webhook_id=lowered.get(HEADER_ID),
+                webhook_id=_header(lowered.get(HEADER_ID)),
             )
         )
 
@@ -163,6 +163,17 @@ def _read(raw: bytes, mask: Callable[[Any], Any], *, may_be_shown: bool = True) 
     except (ValueError, RecursionError):
         text = redact_text(raw[:_LONGEST_TEXT].decode("utf-8", "replace")) if may_be_shown else MASKED
         return {"text": text, "bytes": len(raw)}
+
+
+def _header(value: str | None) -> str | None:
+    """Return a header's value as it may stand in a recording, for strangers send anything."""
+    if value is None:
+        return None
+    return "".join(filter(_is_printable, value))[:LONGEST_HEADER]
+
+
+def _is_printable(character: str) -> bool:
+    return " " <= character <= "~"
 
 
 def _credentials(header: str) -> str:

@@ -1,6 +1,7 @@
 """Whatever a file holds, it is a recording that can be played safely, or refused with its line."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from kling_daemon.clock import SystemClock
 from kling_daemon.simulator.traffic.reading import RecordingError, read_recording
+from kling_daemon.simulator.traffic.recorder import Recorder
 from kling_daemon.simulator.traffic.replay import Replay
 
 HEAD = '{"recording": 1}\n'
@@ -69,6 +71,7 @@ def test_what_is_no_recording_is_refused_with_its_line(tmp_path, text, named):
         {"took": 1e300},
         {"ahead": 1e300},
         {"method": "GET x"},
+        {"took": -1},
         {"target": 1},
         {"status": -5},
         {"status": 101},
@@ -107,6 +110,22 @@ def test_no_recording_leads_a_good_signature_to_a_host_of_its_own(tmp_path, targ
 def test_a_text_that_is_no_unicode_is_a_text(tmp_path):
     path = file_of(tmp_path, CREATE | {"answer": {"message": "\ud800"}})
     assert [one.answer for one in read_recording(path)] == [{"message": "\ud800"}]
+
+
+@given(
+    st.from_regex(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"),
+    st.text(),
+    st.binary(),
+    st.floats(-1e9, 1e9),
+)
+def test_whatever_strangers_send_what_was_recorded_can_be_read(tmp_path_factory, method, text, raw, ahead):
+    path, now = tmp_path_factory.mktemp("any") / "r.jsonl", SystemClock().monotonic
+    with Recorder.into(path, SystemClock(), source=text, keep_prompts=True, on_failure=print) as recorder:
+        headers = {"webhook-id": text, "authorization": text}
+        recorder.called_back(now(), method, "/" + text, headers, raw, secrets=(), status=200, answer=raw)
+        target = "/" + quote(text)
+        recorder.asked(now(), method, target, headers, raw, status=200, answer=raw, retry_after=text, ahead=ahead)
+    assert {one.status for one in read_recording(path)} == {200}
 
 
 values = st.recursive(
