@@ -1,12 +1,11 @@
 """What is made of the configured secrets, what is wrong with their form, and which are missing."""
 
 import os
-from pathlib import Path
 
 import structlog
 
 from kling_daemon.clock import Clock
-from kling_daemon.config import Problem, Settings
+from kling_daemon.config import Problem, Settings, credential_file
 from kling_daemon.kling.auth import ApiKey, Credential
 from kling_daemon.kling.tokens import KeyPair, SignedTokens
 from kling_daemon.standard_webhooks import Secret
@@ -79,7 +78,6 @@ def warn_of_missing(settings: Settings) -> None:
 
 def credential(name: str) -> str | None:
     """Return a systemd credential, if there is one."""
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    path = Path(directory) / name if directory else None
+    path = credential_file(name, os.environ)
     # What is no text has no chance of being a token either; whoever checks it says so.
-    return path.read_text(encoding="utf-8", errors="replace") if path is not None and path.is_file() else None
+    return None if path is None else path.read_text(encoding="utf-8", errors="replace")

@@ -1,6 +1,7 @@
 """The daemon's settings: where they come from, what they mean, and everything that is wrong with them at once."""
 
 from kling_daemon.config.addresses import Address, TcpAddress, UnixAddress
+from kling_daemon.config.credentials import credential_file
 from kling_daemon.config.lookup import find_config
 from kling_daemon.config.origins import Origin, OriginKind, Origins
 from kling_daemon.config.problems import ConfigError
@@ -23,6 +24,7 @@ __all__ = [
     "Settings",
     "TcpAddress",
     "UnixAddress",
+    "credential_file",
     "find_config",
     "load",
     "problems_of",

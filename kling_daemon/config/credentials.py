@@ -46,17 +46,18 @@ def read_credentials(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[P
 def credential_source(key: Sequence[str], environ: Mapping[str, str]) -> str:
     """Return the file or the variable that a setting has its value from, if it is from a credential."""
     name = f"kling_{key[-1]}" if key[0] == "kling" else WEBHOOK_SECRETS
-    path = _file(name, environ)
+    path = credential_file(name, environ)
     return _VARIABLES[name] if path is None else str(path)
 
 
-def _file(name: str, environ: Mapping[str, str]) -> Path | None:
+def credential_file(name: str, environ: Mapping[str, str]) -> Path | None:
+    """Return where systemd has put a credential; None when the daemon was given none of this name."""
     directory = environ.get("CREDENTIALS_DIRECTORY")
     return path if directory and (path := Path(directory) / name).exists() else None
 
 
 def _find(name: str, environ: Mapping[str, str]) -> tuple[str, str | None]:
-    path = _file(name, environ)
+    path = credential_file(name, environ)
     if path is not None:
         return str(path), read_secret_file(path, private=False)
     # An empty variable means what an absent one means: compose files cannot leave one out.
