@@ -1,6 +1,5 @@
 """The part of the simulator that tests and people talk to, below `/simulator/`: numbers, jobs, settings."""
 
-import hashlib
 import json
 from decimal import Decimal
 from typing import Any
@@ -10,7 +9,7 @@ from aiohttp import web
 from kling_daemon.clock import to_rfc3339
 from kling_daemon.simulator.changes import ChangeError, shown
 from kling_daemon.simulator.engine import Engine
-from kling_daemon.simulator.files.contents import content
+from kling_daemon.simulator.files.contents import measures
 from kling_daemon.simulator.results import file_names, file_url
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
 
@@ -105,5 +104,5 @@ def _job(engine: Engine, job: SimulatedJob) -> dict[str, Any]:
 
 
 def _file(engine: Engine, job: SimulatedJob, name: str) -> dict[str, Any]:
-    body = content(name, engine.settings.file_size)
-    return {"url": file_url(job, name), "size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    size, digest = measures(name, engine.settings.file_size)
+    return {"url": file_url(job, name), "size": size, "sha256": digest}

@@ -1,6 +1,8 @@
 """The bytes of each result file, and the content type under which they are served, by its name's extension."""
 
+import hashlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from kling_daemon.simulator.files.media import mp4, png
@@ -24,6 +26,13 @@ _KINDS: Mapping[str, tuple[str, Maker]] = MappingProxyType(
 def content(name: str, size: int) -> bytes:
     """Return the bytes of the file of a name: the same ones whenever asked, other ones for every other name."""
     return _KINDS[_extension(name)][1](name, size)
+
+
+@lru_cache(maxsize=100_000)
+def measures(name: str, size: int) -> tuple[int, str]:
+    """Return the length and the SHA-256 of the file of a name: remembered, for of large ones that takes a while."""
+    body = content(name, size)
+    return len(body), hashlib.sha256(body).hexdigest()
 
 
 def content_type(name: str) -> str:
