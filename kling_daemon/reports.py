@@ -29,6 +29,8 @@ class Source(StrEnum):
     """It answered our create, or our look-up of an ambiguous one."""
     CANCELLATION = "cancellation"
     """Not Kling but a person: the job was given up before it was sent."""
+    ABANDONMENT = "abandonment"
+    """A person as well: a job that Kling has taken was given up for good."""
 
 
 @fast_init

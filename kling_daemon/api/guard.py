@@ -13,6 +13,8 @@ from kling_daemon.scopes import Scope
 _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _SCHEME = "bearer"
 _REALM = 'Bearer realm="kling-daemon"'
+CALLER = web.RequestKey("caller", str)
+"""Under which a request that changes something bears the name of its token."""
 
 
 def require_token(tokens: TokenRegistry, open_paths: Collection[str]) -> Middleware:
@@ -42,6 +44,7 @@ def require_token(tokens: TokenRegistry, open_paths: Collection[str]) -> Middlew
                 f"the token '{token.name}' may see everything and change nothing; this takes one of scope admin",
                 headers={"WWW-Authenticate": f'{_REALM}, error="insufficient_scope"'},
             )
+        request[CALLER] = token.name
         return await handler(request)
 
     return guard

@@ -8,6 +8,7 @@ import pydantic
 from aiohttp import web
 
 from kling_daemon.api.cursors import to_cursor
+from kling_daemon.api.guard import CALLER
 from kling_daemon.api.problems import ProblemError
 from kling_daemon.api.queries import Moment, Paging, Query, seconds
 from kling_daemon.api.routes import Routes, get, post
@@ -17,6 +18,7 @@ from kling_daemon.clock import optional
 from kling_daemon.jobs import Job, JobState
 from kling_daemon.store import AmbiguousReferenceError, JobFilter, Reader
 from kling_daemon.submission import NotCancellableError
+from kling_daemon.tracking import NotAbandonableError
 
 MAX_WAIT = timedelta(minutes=5)
 
@@ -107,6 +109,23 @@ class JobRoutes(Routes):
             return job_model(await self._services.cancel(await find_job(self._read, ref)), self._services)
         except NotCancellableError as error:
             raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
+
+    @post(
+        "/api/v1/jobs/{ref}/abandon",
+        problems={HTTPStatus.CONFLICT: "it was not sent to Kling, or has succeeded or failed otherwise"},
+    )
+    async def abandon_job(self, ref: JobReference, request: web.Request) -> JobModel:
+        """Give up a job for good that Kling has taken and will not tell of any more.
+
+        Its reason is `lost`, its message names the token that was shown. One that is lost already is answered as it
+        stands.
+        """
+        job = await find_job(self._read, ref)
+        try:
+            lost = await self._services.abandon(job, f"the bearer of the token '{request[CALLER]}'")
+        except NotAbandonableError as error:
+            raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
+        return job_model(lost, self._services)
 
 
 async def find_job(read: Reader, reference: str) -> Job:

@@ -62,6 +62,8 @@ class ApiServices:
     check: CheckOrder
     cancel: Callable[[Job], Awaitable[Job]]
     """Ends a job that was not sent yet; raises NotCancellableError for any other."""
+    abandon: Callable[[Job, str], Awaitable[Job]]
+    """Ends a job that Kling has taken, in the name of whoever the second says; raises NotAbandonableError."""
     series: Callable[[str], Series | None]
     """How often in a row Kling has not known a job, if it has not."""
     track: Callable[[Sequence[NamedTask]], Awaitable[list[Named]]] | None

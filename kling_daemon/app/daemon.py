@@ -38,7 +38,16 @@ from kling_daemon.service import StopSignal
 from kling_daemon.store import Store
 from kling_daemon.submission import submit_for
 from kling_daemon.telemetry import Metrics
-from kling_daemon.tracking import Capabilities, Confirm, Inbox, NoticeBoard, Tracker, Trust, load_capability_key
+from kling_daemon.tracking import (
+    Abandoner,
+    Capabilities,
+    Confirm,
+    Inbox,
+    NoticeBoard,
+    Tracker,
+    Trust,
+    load_capability_key,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -181,6 +190,7 @@ async def _daemon(
             submit=account.submit,
             check=account.check,
             cancel=account.canceller.cancel,
+            abandon=Abandoner(store=store, tracker=tracker, clock=clock).abandon,
             series=account.series,
             track=account.track,
             wake=dispatcher.wake,

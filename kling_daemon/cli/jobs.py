@@ -1,5 +1,7 @@
 """`kling-daemon jobs`: see jobs, wait for their ends, and give them up."""
 
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -14,7 +16,7 @@ from kling_daemon.cli.pairs import TAG
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
-    from kling_daemon.client import Daemon
+    from kling_daemon.client import Daemon, DaemonError
     from kling_daemon.client.models import JobModel, Page
 
 STATES = ("queued", "submitted", "processing", "succeeded", "failed")
@@ -114,16 +116,42 @@ def cancel_jobs(where: Where, *, references: tuple[str, ...], as_json: bool) -> 
 
     Kling cannot cancel what it has taken: such a job goes on, and is named. Exits with 1 if there is any.
     """
-    from kling_daemon.cli.cancelling import cancel
+    from kling_daemon.cli.giving_up import give_up
 
-    cancelled, errors = talk(where, lambda daemon: cancel(daemon, references))
+    cancelled, errors = talk(where, lambda daemon: give_up(references, daemon.cancel))
+    _tell_given_up(cancelled, errors, "cancelled", as_json=as_json)
+
+
+@jobs.command("abandon")
+@click.argument("references", metavar="JOB...", nargs=-1, required=True, shell_complete=complete_jobs)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@where_options
+@pass_where
+def abandon_jobs(where: Where, *, references: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Give up jobs for good that Kling has taken and will not tell of any more; they end as failed, lost.
+
+    Kling may still work on them and bill them. Exits with 1 if any of them is not to be given up.
+    """
+    from kling_daemon.cli.giving_up import give_up
+
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("there is nobody to be asked; say --yes to give up what Kling may still work on")
+        click.echo("Kling may still work on this, and bill it. Its end will be told to handlers, and stands.", err=True)
+        click.confirm(f"Give up {' '.join(map(printable, references))}?", abort=True, err=True)
+    abandoned, errors = talk(where, lambda daemon: give_up(references, daemon.abandon))
+    _tell_given_up(abandoned, errors, "given up", as_json=as_json)
+
+
+def _tell_given_up(ended: "list[JobModel]", errors: "Mapping[str, DaemonError]", words: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"items": [job.as_json() for job in cancelled], "next": None})
+        print_json({"items": [job.as_json() for job in ended], "next": None})
     else:
-        for job in cancelled:
-            click.echo(f"{job.id} is cancelled")
+        for job in ended:
+            click.echo(f"{job.id} is {words}")
     for reference, error in errors.items():
-        click.echo(f"Error: {reference}: {error}", err=True)
+        click.echo(f"Error: {printable(reference)}: {error}", err=True)
     if errors:
         raise click.exceptions.Exit(FAILED)
 

@@ -20,6 +20,7 @@ _SOURCES = {
     "poll": "asked, Kling says",
     "submission": "Kling answers the create:",
     "cancellation": "given up before it was sent:",
+    "abandonment": "given up by a person:",
     "callback": "a signed callback says",
 }
 _EFFECTS = {

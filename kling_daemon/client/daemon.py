@@ -139,6 +139,10 @@ class Daemon:
         """End a job that was not sent yet and return it; one that was cancelled before is returned as it stands."""
         return await self._connection.post(f"jobs/{_segment(reference)}/cancel", {}, JobModel)
 
+    async def abandon(self, reference: str) -> JobModel:
+        """End a job as lost that Kling has taken, and return it; one that was lost already is returned as it stands."""
+        return await self._connection.post(f"jobs/{_segment(reference)}/abandon", {}, JobModel)
+
     async def timeline(self, reference: str) -> TimelineModel:
         """Return what happened to a job, in its order, and what is to come."""
         return await self._connection.get(f"jobs/{_segment(reference)}/timeline", TimelineModel)

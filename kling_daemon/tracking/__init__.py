@@ -1,5 +1,6 @@
 """Who is believed, and the only way in for news: nothing is told to anybody before it is committed."""
 
+from kling_daemon.tracking.abandoner import Abandoner, NotAbandonableError
 from kling_daemon.tracking.account_proof import AccountProof
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback
 from kling_daemon.tracking.capabilities import Capabilities, load_capability_key
@@ -12,6 +13,7 @@ from kling_daemon.tracking.trust import Confirm, Trust, Verdict, VerdictKind
 
 __all__ = [
     "UNHANDLED",
+    "Abandoner",
     "AccountProof",
     "Answer",
     "Callback",
@@ -20,6 +22,7 @@ __all__ = [
     "GrowingNotice",
     "Inbox",
     "KlingHealth",
+    "NotAbandonableError",
     "NoticeBoard",
     "Tracker",
     "Trust",

@@ -150,6 +150,18 @@ async def test_a_queued_job_is_cancelled_and_one_that_kling_has_is_a_conflict(tm
         assert refused.value.status == 409
 
 
+async def test_a_job_that_kling_has_is_abandoned_and_one_that_was_not_sent_is_a_conflict(tmp_path):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        queued, sent = await api.make_job(), await api.make_job()
+        await api.report(sent, JobState.PROCESSING)
+        lost = await daemon.abandon(sent.id)
+        assert (lost.state, lost.reason) == (JobState.FAILED, "lost")
+        assert await daemon.abandon(sent.id) == lost
+        with pytest.raises(DaemonError, match="Kling has not taken") as refused:
+            await daemon.abandon(queued.id)
+        assert refused.value.status == 409
+
+
 async def test_jobs_that_have_been_open_for_too_long_say_so_and_can_be_listed_alone(tmp_path):
     async with daemon_and_api(tmp_path) as (daemon, api):
         made = SystemClock().now() - timedelta(hours=73)

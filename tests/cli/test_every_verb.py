@@ -85,6 +85,7 @@ async def things(api, tmp_path):
     """Return what the words in braces stand for."""
     job, queued = await api.make_job(), await api.make_job()
     await api.report(job, JobState.SUCCEEDED)
+    await api.report(sent := await api.make_job(), JobState.SUBMITTED)
     (delivery,) = await api.store.claim("archive", limit=1, lease=timedelta(minutes=1))
     now = SystemClock().now()
     end = settle(Rejected(reason="why"), attempt=1, created_at=now, policy=RetryPolicy(), now=now, jitter=0)
@@ -92,12 +93,12 @@ async def things(api, tmp_path):
     await api.tokens.make("old", Scope.READ)
     (tmp_path / "unsound.toml").write_text("[poller]\ninterval = 15\n")
     return {
-        "job": job.id, "queued": queued.id, "dead": delivery.id, "old": "old", "url": api.target.url,
+        "job": job.id, "queued": queued.id, "sent": sent.id, "dead": delivery.id, "old": "old", "url": api.target.url,
         "unsound": tmp_path / "unsound.toml", "nowhere": tmp_path / "nowhere.toml",
     }  # fmt: skip
 
 
-UNKNOWN = dict.fromkeys(("job", "queued", "old"), "x") | {"dead": 1}
+UNKNOWN = dict.fromkeys(("job", "queued", "sent", "old"), "x") | {"dead": 1}
 
 
 def is_told(result):
@@ -139,9 +140,7 @@ async def test_a_token_that_is_refused_is_1(name, api, ask, things):
 
 @pytest.mark.parametrize("name", TALKING)
 def test_no_daemon_is_69(name, typed):
-    result = typed(
-        *spelt(VERBS[name].words, dict.fromkeys(("job", "queued", "old"), "x") | {"dead": 1}), "--url", OFFLINE
-    )
+    result = typed(*spelt(VERBS[name].words, UNKNOWN), "--url", OFFLINE)
     assert result.exit_code == 69, result.output
     assert "is it running?" in result.stderr
 

@@ -125,6 +125,21 @@ async def test_a_cancelled_job_says_so_in_its_story(api, ask):
     assert "given up before it was sent: failed" in (await ask("explain", job.id)).stdout
 
 
+async def test_a_job_that_kling_has_is_given_up_by_a_person_who_is_named(api, ask, ask_json):
+    sent, queued = await api.make_job(), await api.make_job()
+    await api.report(sent, JobState.PROCESSING)
+    unasked = await ask("jobs", "abandon", sent.id)
+    assert (unasked.exit_code, (await api.store.read.job(sent.id)).state) == (2, JobState.PROCESSING)
+    assert "say --yes" in unasked.stderr
+    result = await ask("jobs", "abandon", queued.id, sent.id, "--yes")
+    assert (result.exit_code, result.stdout) == (1, f"{sent.id} is given up\n")
+    assert f"Kling has not taken job {queued.id}" in result.stderr
+    (again,) = (await ask_json("jobs", "abandon", sent.id, "--yes"))["items"]
+    assert (again["state"], again["reason"]) == ("failed", "lost")
+    assert again["message"] == "given up by the bearer of the token 'api-token'; Kling may still know it"
+    assert "given up by a person: failed, which is news" in (await ask("explain", sent.id)).stdout
+
+
 async def test_overdue_jobs_are_marked_and_listed_alone(api, ask, ask_json):
     made = SystemClock().now() - timedelta(hours=73)
     recorded = await api.store.record(News(report=make_report(state=JobState.PROCESSING, created_at=made), adopt=True))

@@ -31,6 +31,7 @@ from kling_daemon.reports import Source
 from kling_daemon.store import Intent, News, Recorded, Registration, Store
 from kling_daemon.submission import Canceller, SubmitRefusedError
 from kling_daemon.testing import make_job
+from kling_daemon.tracking import Abandoner
 
 TOKEN = "made-up-token-of-at-least-thirty-two-characters"
 LOCAL = TcpAddress(host="127.0.0.1", port=0)
@@ -84,6 +85,12 @@ class LocalApi:
         recorded = await self.store.make_job(Intent(job=job, path=path, digest="0" * 64, callback_expected=False))
         self.bus.publish(recorded.events)
         return job
+
+    async def record(self, news: News) -> Recorded:
+        """Commit news and tell of it."""
+        recorded = await self.store.record(news)
+        self.tell(news, recorded)
+        return recorded
 
     def tell(self, _news: News, recorded: Recorded) -> None:
         """Ring as the tracker does, without a log: it would stand among what a command prints."""
@@ -162,6 +169,7 @@ async def local_api(
             submit=api.submit,
             check=api.check,
             cancel=Canceller(store=store, tracker=api, clock=SystemClock()).cancel,
+            abandon=Abandoner(store=store, tracker=api, clock=SystemClock()).abandon,
             series=api.series.get,
             track=api.track,
             wake=api.woken.append,

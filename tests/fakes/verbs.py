@@ -102,6 +102,11 @@ VERBS = {
         prints=models.Page[models.JobModel],
         codes={1: ("jobs", "cancel", "{job}")},
     ),
+    "jobs abandon": Verb(
+        words=("jobs", "abandon", "{sent}", "--yes"),
+        prints=models.Page[models.JobModel],
+        codes={1: ("jobs", "abandon", "{queued}", "--yes")},
+    ),
     "explain": Verb(words=("explain", "{job}"), prints=models.TimelineModel, codes={1: ("explain", "no")}),
     "events list": Verb(
         words=("events", "list"),
