@@ -17,6 +17,8 @@ Row = Sequence[str]
 _CONTROLS = re.compile("[\x7f-\x9f]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _GAP = "  "
+_WHOLE = 32
+"""Ids, times and Kling's paths stay in one piece on a terminal; what is longer is told in several lines."""
 
 COLOURS = {
     "succeeded": "green", "done": "green", "open": "green", "ready": "green",
@@ -54,7 +56,8 @@ def print_table(headings: Row, rows: Sequence[Row]) -> None:
     if sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(rich_table(headings, rows))
+        # Where it does not fit the terminal breaks its lines, which can be read: columns of single letters cannot.
+        Console().print(rich_table(headings, rows, whole=_WHOLE), crop=False)
         return
     lines = [[printable(cell) for cell in row] for row in (headings, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
@@ -62,17 +65,19 @@ def print_table(headings: Row, rows: Sequence[Row]) -> None:
         print(_GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def rich_table(headings: Row, rows: Sequence[Row]) -> "Table":
-    """Return a table for a terminal."""
+def rich_table(headings: Row, rows: Sequence[Row], *, whole: int = 0) -> "Table":
+    """Return a table for a terminal; whole: cells up to this width are never broken, however narrow that is."""
     from rich.table import Table
     from rich.text import Text
 
+    shown = [[printable(cell) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for place, heading in enumerate(headings):
         # The first column names a thing: whoever copies it needs all of it.
-        table.add_column(heading, no_wrap=place == 0, overflow="fold")
-    for row in rows:
-        cells = [printable(cell) for cell in row]
+        widest = max((len(row[place]) for row in shown), default=0)
+        least = max(len(heading), min(widest, whole)) if whole else None
+        table.add_column(heading, no_wrap=place == 0, overflow="fold", min_width=least)
+    for cells in shown:
         table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in cells))
     return table
 

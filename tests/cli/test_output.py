@@ -52,6 +52,23 @@ async def test_a_locale_that_lacks_a_character_is_shown_its_number(api, encoding
     assert json.loads(await asyncio.to_thread(printed, "--json"))["external_id"] == "日本-ü"
 
 
+def test_a_narrow_terminal_breaks_lines_and_no_words(tmp_path):
+    row = ("01a20142-996b-77ff-9b72-f9e2a32122fa", "processing", "/text-to-video/kling-3.0", "2026-11-22T03:17:51Z")
+    headings = ("JOB", "STATE", "ENDPOINT", "CREATED")
+    code = f"from kling_daemon.cli.output import print_table; print_table({headings}, [{row}])"
+    environment = {
+        "PATH": os.environ["PATH"], "TERM": "xterm", "HOME": str(tmp_path), "COLUMNS": "50", "NO_COLOR": "1"
+    }  # fmt: skip
+    leader, follower = pty.openpty()
+    try:
+        subprocess.run([sys.executable, "-c", code], stdout=follower, env=environment, check=True)
+        _, line = os.read(leader, 10_000).decode().splitlines()
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert tuple(line.split()) == row
+
+
 @pytest.mark.parametrize(
     ("value", "line"),
     [({"a": "\x9b"}, '{"a": "\\u009b"}'), ({"a": "ä"}, '{"a": "ä"}'), ({"a": "\ud800"}, '{"a": "\\ud800"}')],
