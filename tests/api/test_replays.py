@@ -71,7 +71,7 @@ async def test_what_cannot_be_replayed_is_refused(tmp_path):
             assert refused.value.status == status
         for wrong in ({"since": 5}, {"since": "5"}, {"until": "2026-11-21T19:18:39"}, {"dry_run": 1}, {"typ": None}):
             with pytest.raises(DaemonError) as refused:
-                await daemon._post("handlers/archive/replay", wrong, ReplayedModel)
+                await daemon._connection.post("handlers/archive/replay", wrong, ReplayedModel)
             assert refused.value.status in {400, 422}
         assert await api.store.forget_handler("archive") is not None
         with pytest.raises(DaemonError, match="no handler has this name"):
