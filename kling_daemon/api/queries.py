@@ -19,6 +19,7 @@ MAX_LIMIT = 500
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DIGITS = 9
+_LONGEST_NAME = 80
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
@@ -102,7 +103,8 @@ def read_query(request: web.Request, model: type[Q]) -> Q:
     for name in query:
         if name not in known:
             there_are = f"; there are {', '.join(known)}" if known else ""
-            raise bad_request(f"no such parameter: '{name}'{did_you_mean(name, known) or there_are}")
+            shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+            raise bad_request(f"no such parameter: '{shown}'{did_you_mean(name, known) or there_are}")
         if len(query.getall(name)) > 1:
             raise bad_request(f"{name} is given more than once")
     try:

@@ -148,6 +148,28 @@ async def test_changes_need_json(api, path, media_type):
     assert await api.store.read.job_counts() == {}
 
 
+@pytest.mark.parametrize(
+    ("begin", "again", "end"), [(b"[", b"[],", b"1]"), (b"{", b'"":{},', b'"":0}'), (b"", b"[", b"")]
+)
+async def test_a_body_of_very_many_values_is_refused_before_it_is_read(api, begin, again, end):
+    raw = b'{"endpoint": "/x", "body": {"n": ' + begin + again * 600_000 + end + b"}}"
+    answer, raw = await ask(api, "POST", "/api/v1/jobs", data=io.BytesIO(raw), headers=JSON)
+    assert "more than 500000 values" in assert_problem(answer, raw, 400)["detail"]
+
+
+async def test_as_many_orders_as_are_looked_at_may_be_long(api):
+    order = {"endpoint": "/text-to-video/kling-3.0", "body": {"prompt": "a cat, " * 350}}
+    raw = json.dumps({"orders": [order] * 500}).encode()
+    answer, raw = await ask(api, "POST", "/api/v1/orders/check", data=io.BytesIO(raw), headers=JSON)
+    assert answer.status == 200
+    assert len(json.loads(raw)["items"]) == 500
+
+
+async def test_of_a_long_misspelt_name_only_a_part_is_repeated(api):
+    answer, raw = await ask(api, "GET", f"/api/v1/jobs?{'s' * 7000}=1")
+    assert len(assert_problem(answer, raw, 400)["detail"]) < 300
+
+
 async def test_a_body_over_the_limit_is_refused_however_it_comes(api):
     async def chunks():
         for _ in range(65):
