@@ -74,11 +74,13 @@ class EventStreams:
 
         A ProblemError of 409 for a place that is not reached yet: what came there was lost with a newer database.
         """
-        last = request.headers.get(LAST_EVENT_ID)
+        places = request.headers.getall(LAST_EVENT_ID, [])
+        if len(places) > 1:
+            raise bad_request(f"{LAST_EVENT_ID} is given more than once")
         latest = await self._pages.latest()
-        if last is not None:
+        if places:
             try:
-                after = from_cursor(last)
+                after = from_cursor(places[0])
             except ValueError as error:
                 raise bad_request(f"{LAST_EVENT_ID} {error}") from None
         elif cursor is not None:

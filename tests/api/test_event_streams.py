@@ -203,3 +203,10 @@ async def test_a_listener_that_stalls_is_cut_off_holds_up_nobody_and_misses_noth
                     assert await reading.ids(3) == places(count - 2, count - 1, count)
         async with stream(api, Accept="text/event-stream", **{"Last-Event-ID": to_cursor(1)}) as again:
             assert await again.ids(count) == places(*range(1, count + 1))
+
+
+async def test_two_places_are_refused_since_one_of_them_would_lose_events(tmp_path):
+    async with local_api(tmp_path) as api, aiohttp.ClientSession() as session:
+        headers = [*HEADERS.items(), *(("Last-Event-ID", place) for place in places(0, 0))]
+        async with session.get(f"{api.target.url}/api/v1/events", headers=headers) as answer:
+            assert (answer.status, (await answer.json())["detail"]) == (400, "Last-Event-ID is given more than once")
