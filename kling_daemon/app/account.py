@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import stamina
+
 from kling_daemon.app.looping import Loop
 from kling_daemon.app.secrets import kling_credential
 from kling_daemon.app.watching import Watching
@@ -14,6 +16,7 @@ from kling_daemon.config import Settings
 from kling_daemon.jobs import Generation, Job
 from kling_daemon.kling.client import NEEDS_API_KEY, KlingClient
 from kling_daemon.kling.endpoints import endpoint_of
+from kling_daemon.kling.reads import tell_of_retry
 from kling_daemon.poller import Losses, Named, NamedTask, NamedTasks, Poller, Reconciler, Reconciliation, Series
 from kling_daemon.store import Store
 from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
@@ -87,6 +90,7 @@ async def open_account(settings: Settings, parts: Parts) -> AsyncIterator[Accoun
         canceller = Canceller(store=parts.store, tracker=parts.tracker, clock=parts.clock)
         yield Account(loops={}, intake=None, canceller=canceller)
         return
+    stamina.instrumentation.set_on_retry_hooks([tell_of_retry])
     async with KlingClient(
         settings.kling.base_url,
         credential,

@@ -6,9 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import stamina
+import structlog
+from stamina.instrumentation import RetryDetails
 
 from kling_daemon.kling.errors import KlingError
 from kling_daemon.kling.transport import Transport
+
+log = structlog.get_logger(__name__)
 
 
 class Reads:
@@ -43,6 +47,16 @@ class Reads:
             with attempt:
                 return await self._transport.request(verb, method, path, query=query, body=body)
         raise AssertionError("stamina ends with a result or an error")
+
+
+def tell_of_retry(details: RetryDetails) -> None:
+    """Log that Kling is asked again; for stamina, whose own line does not say what is wrong or who is asked."""
+    log.info(
+        "kling is asked again",
+        error=str(details.caused_by),
+        times=details.retry_num,
+        pause_seconds=round(details.wait_for, 1),
+    )
 
 
 def _may_help_to_ask_again(error: Exception) -> bool:

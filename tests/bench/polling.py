@@ -71,4 +71,5 @@ def _wait_for_ends(database: Path) -> None:
 
 def rows(requests: int) -> list[tuple[str, str, str, str]]:
     """Return the line of the table: what, measured, wanted, and the figures behind it."""
-    return [(f"requests to Kling for {JOBS:,} overdue jobs", f"{requests}", "at most 60", "batches of 20")]
+    figures = "lists of 500 at the start, then batches of 20"
+    return [(f"requests to Kling for {JOBS:,} overdue jobs", f"{requests}", "at most 60", figures)]
