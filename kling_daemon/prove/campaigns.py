@@ -1,10 +1,11 @@
 """All campaigns by name, and how some of them are run one after the other."""
 
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from kling_daemon.prove.crash import crash, crash_with_key_pair
-from kling_daemon.prove.outcomes import Outcome, Verdict
+from kling_daemon.prove.outcomes import Outcome, Verdict, concluded
 from kling_daemon.prove.plans import Plan
 from kling_daemon.prove.poison import poison
 from kling_daemon.prove.stop import stop
@@ -30,7 +31,10 @@ async def prove(names: Sequence[str], plan: Plan, campaigns: Mapping[str, Campai
     outcomes = []
     for name in names:
         plan.say(f"{name}: begun")
-        outcome = _judged(await campaigns[name](plan), plan)
+        try:
+            outcome = _judged(await campaigns[name](plan), plan)
+        except Exception as error:  # noqa: BLE001 - one that breaks off must not keep the others from being run
+            outcome = concluded(name, "broken off", ["".join(traceback.format_exception(error)).rstrip()])
         plan.say(str(outcome))
         outcomes.append(outcome)
     return outcomes

@@ -50,6 +50,19 @@ async def test_what_cannot_be_proved_is_said_and_in_ci_it_is_a_failure(plan, in_
     assert "strace is not installed" in str(outcome)
 
 
+async def test_a_campaign_that_breaks_off_has_failed_and_the_next_is_run(plan):
+    async def breaking(_plan):
+        raise TimeoutError("the simulator did not start")
+
+    async def passing(_plan):
+        return concluded("sync", "40 callbacks", [])
+
+    broken_off, passed = await campaigns.prove(["crash", "sync"], plan, {"crash": breaking, "sync": passing})
+    assert broken_off.verdict is Verdict.FAILED
+    assert "the simulator did not start" in str(broken_off)
+    assert passed.verdict is Verdict.PASSED
+
+
 def test_an_outcome_says_what_was_found():
     outcome = concluded("crash", "2 kills", ["job 1 has two ends"])
     assert str(outcome) == "crash: FAILED: 2 kills\n  - job 1 has two ends"
