@@ -1,7 +1,5 @@
 """Looks every minute at how well callbacks come, and has those kinds of jobs polled earlier whose do not."""
 
-import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -9,15 +7,16 @@ import structlog
 from kling_daemon.clock import Clock
 from kling_daemon.polling import PollPolicy
 from kling_daemon.punctuality import JobKind, Punctuality
-from kling_daemon.store import Store, StoreUnavailableError
+from kling_daemon.store import Store
 
 LOOK = timedelta(minutes=1)
+"""How often callbacks are judged."""
 
 log = structlog.get_logger(__name__)
 
 
 class PunctualityWatch:
-    """The loop that sets `PollPolicy.hastened`. It keeps nothing: a start looks at what the store remembers."""
+    """Sets `PollPolicy.hastened`. It keeps nothing: a start looks at what the store remembers."""
 
     def __init__(self, store: Store, clock: Clock, policy: PollPolicy, hastened: dict[JobKind, timedelta]) -> None:
         """Take what to look at, and the patience with unreliable callbacks that the policy reads."""
@@ -25,22 +24,6 @@ class PunctualityWatch:
         self._clock = clock
         self._policy = policy
         self._hastened = hastened
-        self._stopping = asyncio.Event()
-
-    async def run(self) -> None:
-        """Look until stopped."""
-        while not self._stopping.is_set():
-            try:
-                await self.look()
-            except StoreUnavailableError as error:
-                log.warning("callbacks could not be judged", error=str(error))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK.total_seconds()):
-                    await self._stopping.wait()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopping.set()
 
     async def look(self) -> None:
         """Judge the latest callbacks of each kind of job, and set how long its jobs are left to them."""

@@ -19,6 +19,16 @@ STATES = ("pending", "running", "done", "dead", "dropped")
 """`DeliveryState`, written out: importing it would take a quarter of the time that `--help` may take."""
 
 
+_ids_argument = click.argument(
+    "ids",
+    metavar="DELIVERY...",
+    nargs=-1,
+    required=True,
+    type=click.IntRange(min=1),
+    shell_complete=complete_deliveries,
+)
+
+
 @click.group()
 @where_options
 def deliveries() -> None:
@@ -80,14 +90,7 @@ def show_delivery(where: Where, *, number: int, as_json: bool) -> None:
 
 
 @deliveries.command("retry")
-@click.argument(
-    "ids",
-    metavar="DELIVERY...",
-    nargs=-1,
-    required=True,
-    type=click.IntRange(min=1),
-    shell_complete=complete_deliveries,
-)
+@_ids_argument
 @json_option
 @where_options
 @pass_where
@@ -100,14 +103,7 @@ def retry_deliveries(where: Where, *, ids: tuple[int, ...], as_json: bool) -> No
 
 
 @deliveries.command("drop")
-@click.argument(
-    "ids",
-    metavar="DELIVERY...",
-    nargs=-1,
-    required=True,
-    type=click.IntRange(min=1),
-    shell_complete=complete_deliveries,
-)
+@_ids_argument
 @json_option
 @where_options
 @pass_where

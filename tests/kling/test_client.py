@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from kling_daemon.jobs import Generation, JobState
 from kling_daemon.kling.auth import ApiKey
 from kling_daemon.kling.client import Answers, KlingClient
-from kling_daemon.kling.endpoints import Endpoint
+from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.kling.errors import ErrorKind, KlingError
 from kling_daemon.reports import Source
 from kling_daemon.testing import ManualClock
@@ -372,14 +372,12 @@ async def test_of_several_tasks_the_one_with_our_id_is_taken():
         assert (await client.look_up(NEW, "kd-1", made=NOW)).task_id == "2"
 
 
-async def test_an_endpoint_without_external_ids_offers_no_look_up(monkeypatch):
-    silent = Endpoint(
-        path="/v1/silent", generation=Generation.LEGACY, kind="image", takes_external_id=False, has_external_id=False
-    )
-    monkeypatch.setattr("kling_daemon.kling.endpoints.REGISTRY", (silent,))
+async def test_an_endpoint_without_external_ids_offers_no_look_up():
+    silent = "/v1/images/kolors-virtual-try-on"
+    assert not endpoint_of(silent).takes_external_id
     async with speaking([NOT_FOUND]) as (kling, client):
         with pytest.raises(KlingError, match="no look-up"):
-            await client.look_up("/v1/silent", "kd-1", made=NOW)
+            await client.look_up(silent, "kd-1", made=NOW)
     assert kling.asked == []
 
 
