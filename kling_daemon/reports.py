@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from math import inf
-from typing import Any
+from typing import Any, Self
 
 from kling_daemon.fast_init import fast_init
 from kling_daemon.ids import adopted_job_id
@@ -61,6 +61,26 @@ class Report:
     """A poll found this although a callback was due and nothing prompted us to ask."""
     strange_word: str = ""
     """The status word that we do not know, fit to be shown; empty for any other."""
+
+    @classmethod
+    def of_failure(
+        cls, job: Job, reason: FailureReason, message: str, *, source: Source, received_at: datetime
+    ) -> Self:
+        """Return the report that a job has failed by a conclusion or decision of ours; it bears no time of Kling's."""
+        return cls(
+            task_id=job.task_id,
+            external_id=job.external_id,
+            generation=job.generation,
+            state=JobState.FAILED,
+            reason=reason,
+            message=message,
+            outputs=(),
+            cost=(),
+            created_at=None,
+            updated_at=None,
+            received_at=received_at,
+            source=source,
+        )
 
     @property
     def stamp(self) -> datetime:

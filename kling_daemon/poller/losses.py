@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from kling_daemon.clock import Clock
-from kling_daemon.jobs import FailureReason, Job, JobState
+from kling_daemon.jobs import FailureReason, Job
 from kling_daemon.kling.client import KlingClient
 from kling_daemon.poller.account_doubt import AccountDoubt
 from kling_daemon.poller.neighbours import Finding, Look, Neighbours
@@ -115,18 +115,8 @@ class Losses:
 def _loss(job: Job, series: Series, look: Look, now: datetime) -> Report:
     """Return the report that Kling does not know a job. It bears no time of Kling's."""
     others = f"{look.known} of {look.known + look.unknown} jobs made around it"
-    return Report(
-        task_id=job.task_id,
-        external_id=None,
-        generation=job.generation,
-        state=JobState.FAILED,
-        reason=FailureReason.LOST,
-        message=f"Kling has not known it {series.answers + 1} times since {series.since:%Y-%m-%d %H:%M} UTC, "
-        f"while it knows {others}",
-        outputs=(),
-        cost=(),
-        created_at=None,
-        updated_at=None,
-        received_at=now,
-        source=Source.POLL,
+    message = (
+        f"Kling has not known it {series.answers + 1} times since {series.since:%Y-%m-%d %H:%M} UTC, "
+        f"while it knows {others}"
     )
+    return Report.of_failure(job, FailureReason.LOST, message, source=Source.POLL, received_at=now)

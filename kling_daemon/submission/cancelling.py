@@ -35,20 +35,8 @@ class Canceller:
         """
         if job.reason is FailureReason.CANCELLED:
             return job
-        now = self._clock.now()
-        report = Report(
-            task_id=None,
-            external_id=job.external_id,
-            generation=job.generation,
-            state=JobState.FAILED,
-            reason=FailureReason.CANCELLED,
-            message=_MESSAGE,
-            outputs=(),
-            cost=(),
-            created_at=None,
-            updated_at=None,
-            received_at=now,
-            source=Source.CANCELLATION,
+        report = Report.of_failure(
+            job, FailureReason.CANCELLED, _MESSAGE, source=Source.CANCELLATION, received_at=self._clock.now()
         )
         news = News(report=report, job_id=job.id)
         recorded = await self._store.cancel_submission(news)

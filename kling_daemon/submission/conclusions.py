@@ -10,7 +10,7 @@ import structlog
 
 from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
-from kling_daemon.jobs import FailureReason, Generation, Job, JobState
+from kling_daemon.jobs import FailureReason, Generation, Job
 from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.kling.errors import ErrorKind, KlingError
 from kling_daemon.reports import Report, Source
@@ -133,20 +133,8 @@ class Conclusions:
 
     async def fail(self, job: Job, reason: FailureReason, message: str) -> None:
         """End a job whose create has made no task, or none that anybody could confirm."""
-        report = Report(
-            task_id=None,
-            external_id=job.external_id,
-            generation=job.generation,
-            state=JobState.FAILED,
-            reason=reason,
-            message=message,
-            outputs=(),
-            cost=(),
-            created_at=None,
-            updated_at=None,
-            received_at=self._clock.now(),
-            source=Source.SUBMISSION,
-        )
+        now = self._clock.now()
+        report = Report.of_failure(job, reason, message, source=Source.SUBMISSION, received_at=now)
         await self._record(News(report=report, job_id=job.id))
 
     async def _record(self, news: News) -> Recorded:

@@ -46,20 +46,9 @@ class Abandoner:
         raise NotAbandonableError(f"there is news of job {job.id} all the time; look at it once more")
 
     def _report(self, job: Job, by: str) -> Report:
-        return Report(
-            task_id=job.task_id,
-            external_id=None,
-            generation=job.generation,
-            state=JobState.FAILED,
-            reason=FailureReason.LOST,
-            message=f"given up by {by}; Kling may still know it",
-            outputs=(),
-            cost=(),
-            created_at=None,
-            updated_at=None,
-            received_at=self._clock.now(),
-            source=Source.ABANDONMENT,
-        )
+        message = f"given up by {by}; Kling may still know it"
+        now = self._clock.now()
+        return Report.of_failure(job, FailureReason.LOST, message, source=Source.ABANDONMENT, received_at=now)
 
 
 def _why_not(job: Job) -> str | None:
