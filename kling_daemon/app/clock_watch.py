@@ -1,15 +1,13 @@
 """Watches the wall clock against the one that never jumps, and puts due times right when it was set back."""
 
-import asyncio
 from collections import Counter
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from kling_daemon.clock import Clock
-from kling_daemon.store import SetBack, Store, StoreUnavailableError, Waiting
+from kling_daemon.store import SetBack, Store, Waiting
 
 LOOK = timedelta(seconds=10)
 """How often the clocks are compared."""
@@ -20,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class ClockWatch:
-    """The loop that notices a jump.
+    """Notices a jump.
 
     A clock that is set forward, as after a suspended machine wakes up, makes things due too early, which does no harm:
     an attempt or a poll comes sooner. One that is set back would have them wait by as much too long.
@@ -36,23 +34,6 @@ class ClockWatch:
         if last_written is not None and last_written - clock.now() >= JUMP:
             # What passed while nobody ran comes off: then things wait for as long as they had to when that began.
             self._set_back(last_written - clock.now())
-        self._stopping = asyncio.Event()
-
-    async def run(self) -> None:
-        """Watch until stopped."""
-        while not self._stopping.is_set():
-            try:
-                pause = await self.step()
-            except StoreUnavailableError as error:
-                log.warning("due times could not be put right", error=str(error))
-                pause = LOOK
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause.total_seconds()):
-                    await self._stopping.wait()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopping.set()
 
     async def step(self) -> timedelta:
         """Look at the clocks, or put a few due times right; return how long to wait for the next step."""

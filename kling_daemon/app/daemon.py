@@ -11,7 +11,7 @@ import structlog
 
 from kling_daemon import __version__
 from kling_daemon.api import ApiServices, EventStreams, EventTail, TokenRegistry, build_api, ensure_token
-from kling_daemon.app import expiry_watch, overdue_watch, punctuality, strange_words
+from kling_daemon.app import clock_watch, expiry_watch, overdue_watch, punctuality, retention, strange_words
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.expiry_watch import ExpiryWatch
@@ -167,17 +167,19 @@ async def _daemon(
             observe=metrics.delivery,
         )
         await enter(dispatcher.running())
-        retention = Retention(store, keep=settings.store.retention, count=metrics.removed)
+        retain = Retention(store, keep=settings.store.retention, count=metrics.removed).step
+        watch_clock = ClockWatch(store, clock, last_written=last_written).step
         overdue = OverdueWatch(store, board, clock, after=policy.overdue_after, measure=metrics.overdue_jobs)
         watches: dict[str, Loop] = {
-            "clock watch": ClockWatch(store, clock, last_written=last_written),
+            "clock watch": Watching(watch_clock, every=clock_watch.LOOK),
+            "retention": Watching(retain, every=retention.TROUBLED, first=retention.FIRST),
             "punctuality": Watching(PunctualityWatch(store, clock, policy, hastened).look, every=punctuality.LOOK),
             "overdue watch": Watching(overdue.look, every=overdue_watch.LOOK),
             "strange words": Watching(StrangeWords(board, tracker).look, every=strange_words.LOOK),
             "expiry watch": Watching(ExpiryWatch(store, board, clock).look, every=expiry_watch.LOOK),
         }
         tail = EventTail(store.events, bus)
-        loops = {**account.loops, "event tail": tail, "retention": retention, **watches}
+        loops = {**account.loops, "event tail": tail, **watches}
         await enter(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()
         services = ApiServices(

@@ -1,27 +1,26 @@
 """Removes what is older than the operator wants to keep, in small batches, so that receipt does not wait."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
-from kling_daemon.store import OldRows, Store, StoreUnavailableError, Sweep
+from kling_daemon.store import OldRows, Store, Sweep
 
 FIRST = timedelta(minutes=1)
 """When the first round begins: a start has other things to do."""
 BETWEEN_ROUNDS = timedelta(hours=6)
 BETWEEN_BATCHES = timedelta(milliseconds=50)
-_TROUBLED = timedelta(minutes=5)
+TROUBLED = timedelta(minutes=5)
+"""The pause while the store fails."""
 
 log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """The loop that removes old rows; a crash within a round costs nothing, the next round finds the same rows."""
+    """Removes old rows, a batch at each step; after a crash within a round the next one finds the same rows."""
 
     def __init__(self, store: Store, *, keep: timedelta, count: Callable[[str, int], None]) -> None:
         """Take for how long ended jobs are kept, and what counts removed rows, told of their kind and number."""
@@ -30,21 +29,6 @@ class Retention:
         self._count = count
         self._sweeps: list[Sweep] = []
         self._removed: Counter[str] = Counter()
-        self._stopping = asyncio.Event()
-
-    async def run(self) -> None:
-        """Go round until stopped."""
-        pause = FIRST
-        while not await self._stopped_within(pause):
-            try:
-                pause = await self.step()
-            except StoreUnavailableError as error:
-                log.warning("old rows could not be removed", error=str(error))
-                pause = _TROUBLED
-
-    def stop(self) -> None:
-        """Begin no other batch."""
-        self._stopping.set()
 
     async def step(self) -> timedelta:
         """Remove one batch, and return how long to wait for the next, which is long at the end of a round."""
@@ -70,9 +54,3 @@ class Retention:
             self._count(rows, number)
         if removed:
             log.info("old rows removed", **removed)
-
-    async def _stopped_within(self, pause: timedelta) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause.total_seconds()):
-                await self._stopping.wait()
-        return self._stopping.is_set()

@@ -7,6 +7,7 @@ import structlog
 from fakes.stored_news import news, opened, record_all
 
 from kling_daemon.app.clock_watch import LOOK, ClockWatch
+from kling_daemon.app.watching import Watching
 from kling_daemon.deliveries import Postponed, RetryPolicy, settle
 from kling_daemon.ids import new_id
 from kling_daemon.jobs import JobState
@@ -117,5 +118,6 @@ async def test_a_start_at_a_later_time_moves_nothing(store, clock):
 
 async def test_it_stops_when_it_is_told_to(store, clock):
     clock_watch = ClockWatch(store, clock)
-    clock_watch.stop()
-    await clock_watch.run()
+    watching = Watching(clock_watch.step, every=LOOK)
+    watching.stop()
+    await watching.run()

@@ -6,6 +6,7 @@ import structlog
 from fakes.stored_news import news, opened, record_all
 
 from kling_daemon.app.retention import BETWEEN_BATCHES, BETWEEN_ROUNDS, Retention
+from kling_daemon.app.watching import Watching
 from kling_daemon.testing.clock import ManualClock
 
 
@@ -39,5 +40,6 @@ async def test_a_round_removes_what_is_old_batch_by_batch_and_tells_once(tmp_pat
 async def test_it_stops_when_it_is_told_to(tmp_path):
     async with opened(tmp_path) as store:
         retention = Retention(store, keep=timedelta(days=90), count=lambda _kind, _count: None)
-        retention.stop()
-        await retention.run()
+        watching = Watching(retention.step, every=BETWEEN_ROUNDS)
+        watching.stop()
+        await watching.run()
