@@ -7,6 +7,10 @@ from fakes.local_api import daemon_and_api
 from kling_daemon.jobs import JobState
 from kling_daemon.store import OldRows, Sweep
 
+ENDS = (JobState.FAILED, JobState.SUCCEEDED)
+EACH = 12
+"""How many jobs have each end at first: more than one page of them, and a third of them are more than one of each."""
+
 
 async def ended(api, state):
     job = await api.make_job()
@@ -15,15 +19,16 @@ async def ended(api, state):
 
 
 async def add(api, _daemon, dice):
-    await ended(api, dice.choice([JobState.FAILED, JobState.SUCCEEDED]))
+    await ended(api, dice.choice(ENDS))
 
 
 async def remove(api, daemon, dice):
-    """Remove a few jobs with their events and deliveries, as they are removed when they are old."""
-    deliveries = (await daemon.deliveries(limit=500)).items
-    jobs = sorted({delivery.job_id for delivery in deliveries})
-    chosen = dice.sample(jobs, len(jobs) // 3)
-    for delivery in deliveries:
+    """Remove a third of the jobs of each end, with all that hangs on them, as they are removed when they are old."""
+    chosen = set()
+    for state in ENDS:
+        jobs = [job.id for job in (await daemon.jobs(state=state.value, limit=500)).items]
+        chosen.update(dice.sample(jobs, len(jobs) // 3))
+    for delivery in (await daemon.deliveries(limit=500)).items:
         if delivery.job_id in chosen and delivery.state == "pending":
             await daemon.drop_delivery(delivery.id)
     after = 0
@@ -48,8 +53,8 @@ async def test_a_cursor_stays_good_while_rows_come_and_go(tmp_path, kind):
             "events, the oldest first": lambda **given: daemon.list_events(oldest_first=True, **given),
             "deliveries": daemon.deliveries,
         }[kind]
-        for _ in range(25):
-            await add(api, daemon, dice)
+        for state in ENDS * EACH:
+            await ended(api, state)
         before, seen, cursor, pages = await whole(read), [], None, 0
         while pages == 0 or cursor is not None:
             page = await read(limit=dice.randrange(1, 6), cursor=cursor)
