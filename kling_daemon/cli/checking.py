@@ -25,6 +25,11 @@ class Checked:
         """Every mistake there is."""
         return [*self.loaded.problems, *self.problems]
 
+    @property
+    def warnings(self) -> list[Problem]:
+        """Everything that works, and yet is doubtful."""
+        return list(self.loaded.warnings)
+
 
 def check(config: Path | None, *, for_run: bool) -> Checked:
     """Read and check the configuration. Raises ConfigError only where a named file does not exist."""

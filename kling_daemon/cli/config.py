@@ -30,6 +30,8 @@ def config() -> None:
 def check_config(where: Where, *, as_json: bool) -> None:
     """Report every mistake in the configuration, the plugins' sections included; exits with 78 if there is any.
 
+    Warns of what works and yet is doubtful, which changes no exit code.
+
     Reads --config, else $KLING_DAEMON_CONFIG, else /etc/kling-daemon/config.toml, and the environment.
     """
     from kling_daemon.cli.local_answers import CheckedModel
@@ -42,6 +44,7 @@ def check_config(where: Where, *, as_json: bool) -> None:
             {
                 "file": None if file is None else str(file),
                 "problems": [problem.as_json() for problem in checked.all_problems],
+                "warnings": [warning.as_json() for warning in checked.warnings],
                 "handlers": [{"name": handler.name, "plugin": handler.plugin} for handler in checked.handlers],
             }
         )
@@ -58,6 +61,8 @@ def check_config(where: Where, *, as_json: bool) -> None:
         source += "; ./config.toml is read by `run`, and here with --config config.toml"
     names = ", ".join(handler.name for handler in checked.handlers) or "none"
     click.echo(printable(f"The configuration is sound ({source}). Handlers: {names}."))
+    for warning in checked.warnings:
+        click.echo(printable(f"Warning: {warning}"), err=True)
     for plugin in checked.discovery.broken():
         click.echo(printable(f"Not used, and broken: {plugin.label}: {plugin.problem}"), err=True)
 

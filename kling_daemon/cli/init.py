@@ -168,6 +168,8 @@ def _finish(written: _Written, *, as_json: bool) -> None:
         raise click.exceptions.Exit(BAD_CONFIGURATION)
     if not as_json:
         click.echo("The configuration is sound.")
+        for warning in checked.warnings:
+            click.echo(printable(f"Warning: {warning}"), err=True)
 
 
 def _print(written: _Written, checked: "Checked", url: str | None, steps: list[str]) -> None:
@@ -179,5 +181,6 @@ def _print(written: _Written, checked: "Checked", url: str | None, steps: list[s
         "callback_url": url,
         "steps": steps,
         "problems": [problem.as_json() for problem in checked.all_problems],
+        "warnings": [warning.as_json() for warning in checked.warnings],
     }
     print_json(InitializedModel.model_validate(answer).as_json())

@@ -8,7 +8,7 @@ from kling_daemon.client.models import Answer, ChargeModel, HandlerModel, Moment
 
 
 class ProblemOfConfigModel(Answer):
-    """A mistake in the configuration."""
+    """A mistake in the configuration, or a warning about it."""
 
     path: str
     """The key, the variable or the file that is wrong."""
@@ -28,6 +28,8 @@ class CheckedModel(Answer):
     file: str | None
     """The file that was read; None where there was none."""
     problems: list[ProblemOfConfigModel]
+    warnings: list[ProblemOfConfigModel]
+    """What works, and yet is doubtful."""
     handlers: list[ConfiguredHandlerModel]
 
 
@@ -62,6 +64,7 @@ class InitializedModel(Answer):
     steps: list[str]
     """What is left to do, each a sentence."""
     problems: list[ProblemOfConfigModel]
+    warnings: list[ProblemOfConfigModel]
 
 
 class PluginListModel(Page[PluginModel]):

@@ -59,6 +59,8 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
     log = structlog.get_logger(__name__)
     for plugin in checked.discovery.broken():
         log.warning("broken plugin", plugin=plugin.name, distribution=plugin.distribution, reason=plugin.problem)
+    for warning in checked.warnings:
+        log.warning("doubtful configuration", key=warning.path, reason=warning.message)
     obstacles: list[str] = []
     try:
         with rare_collections() as start_is_over:

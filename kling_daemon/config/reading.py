@@ -1,13 +1,14 @@
 """Reading the configuration: every layer, every mistake, one value."""
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pydantic
 
-from kling_daemon.config.checks import contradictions
+from kling_daemon.config.cautions import Caution, cautions
+from kling_daemon.config.checks import Contradiction, contradictions
 from kling_daemon.config.credentials import read_credentials
 from kling_daemon.config.layers import Key, Layer, implied, read_environment, set_by_environment, variable
 from kling_daemon.config.origins import Origins, nowhere
@@ -27,6 +28,8 @@ class Loaded:
     settings: Settings | None
     """With problems: what could be understood, good only for finding more of them; None if the file cannot be read."""
     problems: list[Problem]
+    warnings: list[Problem] = field(default_factory=list)
+    """What works, and yet is doubtful; nothing that follows from a problem."""
     name: Callable[[Location], str] = field(default=dotted, repr=False, compare=False)
     """How the operator calls a key: by its path, or by the environment's variable that sets it."""
     origins: Origins = field(default_factory=nowhere, repr=False, compare=False)
@@ -75,11 +78,15 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     for wrong in errors:
         problems += problems_of(wrong, Settings, name=name)
         doubtful += [_key(details) for details in wrong.errors()]
-    problems += [
-        Problem(path=name(found.keys[0]), message=found.message)
-        for found in contradictions(settings)
-        if not any(_overlap(key, doubt) for key in found.keys for doubt in doubtful)
-    ]
+
+    def told(found: Iterable[Contradiction | Caution]) -> list[Problem]:
+        return [
+            Problem(path=name(each.keys[0]), message=each.message)
+            for each in found
+            if not any(_overlap(key, doubt) for key in each.keys for doubt in doubtful)
+        ]
+
+    problems += told(contradictions(settings))
     origins = Origins(
         environment=environment_tree,
         file=file_tree,
@@ -87,7 +94,14 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         layers=[layer.tree for layer in layers],
         environ=environ,
     )
-    return Loaded(file=path, settings=settings, problems=problems, name=name, origins=origins)
+    return Loaded(
+        file=path,
+        settings=settings,
+        problems=problems,
+        warnings=told(cautions(settings)),
+        name=name,
+        origins=origins,
+    )
 
 
 def _validate(layers: Sequence[Layer], defaults: Layer) -> tuple[Settings, list[pydantic.ValidationError]]:

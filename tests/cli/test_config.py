@@ -68,3 +68,17 @@ def test_a_secret_that_is_none_is_reported_without_being_shown(typed):
     assert result.exit_code == 78
     assert "trust.secrets.main" in result.stderr
     assert "no-such-secret-at-all" not in result.output
+
+
+def test_what_is_doubtful_is_a_warning_and_no_mistake(typed, tmp_path):
+    path = tmp_path / "kling.toml"
+    path.write_text(
+        f'{GOOD}[trust]\nadopt = "none"\n'.replace("[api]", 'public_url = "http://kling.example.com"\n[api]')
+    )
+    result = typed("config", "check", "--config", path)
+    assert result.exit_code == 0, result.output
+    assert "The configuration is sound" in result.stdout
+    assert result.stderr.startswith("Warning: receiver.public_url: is http://")
+    result = typed("config", "check", "--config", path, "--json")
+    assert result.exit_code == 0, result.output
+    assert [warning["path"] for warning in json.loads(result.stdout)["warnings"]] == ["receiver.public_url"]

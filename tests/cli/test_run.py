@@ -90,3 +90,16 @@ async def test_a_token_that_everybody_can_read_is_one_clear_line(tmp_path):
     assert process.returncode == 1
     assert "can be read by everybody" in errors.decode().splitlines()[-1]
     assert "t" * 43 not in errors.decode()
+
+
+async def test_what_is_doubtful_is_logged_at_the_start_and_keeps_nobody_from_it(tmp_path):
+    config = write(tmp_path / "kling.toml", tmp_path / "state")
+    config.write_text(config.read_text().replace("[receiver]", '[receiver]\npublic_url = "http://kling.example.com"'))
+    process = await start(config, tmp_path)
+    warning = await lines_until(process, "doubtful configuration")
+    assert warning["key"] == "receiver.public_url"
+    assert warning["level"] == "warning"
+    await lines_until(process, "ready")
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode == 0

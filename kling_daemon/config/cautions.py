@@ -1,0 +1,42 @@
+"""What works as it is configured, and yet is seldom what an operator wants: told as warnings, forbidden by nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from kling_daemon.config.layers import Key
+from kling_daemon.config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caution:
+    """A doubt about settings with which the daemon starts all the same."""
+
+    keys: tuple[Key, ...]
+    """The settings that it follows from, the one to think about first."""
+    message: str
+    """What can come of it and what to do, without the value of any secret."""
+
+
+def cautions(settings: Settings) -> Iterator[Caution]:
+    """Yield what is doubtful."""
+    public_url = settings.receiver.public_url
+    if public_url is not None and _is_plain_and_public(public_url):
+        yield Caution(
+            keys=(("receiver", "public_url"),),
+            message="is http://, so whoever is on the way reads callbacks and the capabilities in their URLs; use https://",
+        )
+
+
+def _is_plain_and_public(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """True for a host that only programs on this machine can reach."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

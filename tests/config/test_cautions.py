@@ -1,0 +1,47 @@
+import pytest
+
+from kling_daemon.config import load
+from kling_daemon.config.cautions import is_loopback
+
+HOME = {"HOME": "/home/someone"}
+
+
+def warned(**variables):
+    environ = {f"KLING_DAEMON_{name}": value for name, value in variables.items()}
+    loaded = load(None, {**HOME, **environ})
+    return [str(warning) for warning in loaded.warnings]
+
+
+def test_the_defaults_make_nobody_think():
+    assert warned() == []
+
+
+@pytest.mark.parametrize("url", ["http://kling.example.com", "http://203.0.113.5:8765", "HTTP://[2001:db8::1]/kling"])
+def test_a_public_url_without_tls_is_warned_of(url):
+    [warning] = warned(RECEIVER__PUBLIC_URL=url)
+    assert warning.startswith("KLING_DAEMON_RECEIVER__PUBLIC_URL: is http://, so whoever is on the way reads callbacks")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://kling.example.com", "http://127.0.0.1:8765", "http://[::1]", "http://localhost"]
+)
+def test_a_url_with_tls_or_on_this_machine_is_not(url):
+    assert warned(RECEIVER__PUBLIC_URL=url) == []
+
+
+def test_what_is_wrong_anyway_is_not_warned_of_as_well(tmp_path):
+    (tmp_path / "kling.toml").write_text('[receiver]\npublic_url = "http://kling.example.com"\nlisten = "nonsense"\n')
+    loaded = load(tmp_path / "kling.toml", HOME)
+    assert [problem.path for problem in loaded.problems] == ["receiver.listen"]
+    assert [warning.path for warning in loaded.warnings] == ["receiver.public_url"]
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("LocalHost", True),
+        ("0.0.0.0", False), ("::", False), ("192.168.1.5", False), ("localhost.example.com", False), ("", False),  # noqa: S104 - told apart, not bound
+    ],
+)  # fmt: skip
+def test_loopback_is_what_only_this_machine_reaches(host, expected):
+    assert is_loopback(host) is expected
