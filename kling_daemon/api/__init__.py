@@ -3,6 +3,7 @@
 from kling_daemon.api.application import build_api
 from kling_daemon.api.event_streams import EventStreams
 from kling_daemon.api.event_tail import EventTail
+from kling_daemon.api.own_names import OwnNames
 from kling_daemon.api.services import ApiServices, SubmitJob
 from kling_daemon.api.token import TokenError, ensure_token
 from kling_daemon.api.token_registry import TokenRegistry, digest
@@ -11,6 +12,7 @@ __all__ = [
     "ApiServices",
     "EventStreams",
     "EventTail",
+    "OwnNames",
     "SubmitJob",
     "TokenError",
     "TokenRegistry",

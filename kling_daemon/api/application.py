@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from kling_daemon.api.addressed import require_own_name
 from kling_daemon.api.bodies import MAX_BODY
 from kling_daemon.api.deliveries import DeliveryRoutes
 from kling_daemon.api.description import DescriptionRoutes
@@ -52,7 +53,12 @@ def build_api(services: ApiServices) -> web.Application:
 
     open_paths = frozenset(route.path for route in declared_routes() if route.open)
     application = web.Application(
-        middlewares=[answer_with_problems, require_token(services.tokens, open_paths)], client_max_size=MAX_BODY
+        middlewares=[
+            answer_with_problems,
+            require_own_name(services.names),
+            require_token(services.tokens, open_paths),
+        ],
+        client_max_size=MAX_BODY,
     )
     for part in _PARTS:
         application.add_routes(part(services, waiting).bound())

@@ -23,10 +23,11 @@ Errors are problem objects (RFC 9457)."""
 _COMMON = {
     HTTPStatus.BAD_REQUEST: "the request makes no sense",
     HTTPStatus.UNAUTHORIZED: "the token is missing or wrong",
-    HTTPStatus.FORBIDDEN: "the token's scope is not enough",
+    HTTPStatus.FORBIDDEN: "the token's scope is not enough, or a web page of somebody else's sends the request",
     HTTPStatus.NOT_FOUND: "there is no such thing",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than the daemon takes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: f"the body is not {MEDIA_TYPE}",
+    HTTPStatus.MISDIRECTED_REQUEST: "the name in `Host` is none of the daemon's",
     HTTPStatus.SERVICE_UNAVAILABLE: "the database cannot be used at the moment; nothing was changed",
 }
 
@@ -136,9 +137,8 @@ def _success(route: Route, status: HTTPStatus, schemas: Schemas) -> Schema:
 def _problems(route: Route) -> Mapping[HTTPStatus, str | None]:
     """Return what can go wrong on a route, with the reason where it is the route's own."""
     statuses = [
-        *([] if route.lenient else [HTTPStatus.BAD_REQUEST]),
+        *(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST),
         *([] if route.open else [HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE]),
-        *([HTTPStatus.FORBIDDEN] if route.method != "GET" else []),
         *([HTTPStatus.NOT_FOUND] if route.named else []),
         *([HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE] if route.body is not None else []),
     ]

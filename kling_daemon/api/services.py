@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry
 
 from kling_daemon.api.event_streams import EventStreams
+from kling_daemon.api.own_names import OwnNames
 from kling_daemon.api.token_registry import TokenRegistry
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock
@@ -83,3 +84,5 @@ class ApiServices:
     """Why the daemon is not ready, in short phrases that anybody may read; empty when it is."""
     tokens: TokenRegistry
     """Who may use the API."""
+    names: OwnNames
+    """Which names in requests mean this daemon."""

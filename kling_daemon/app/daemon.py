@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from kling_daemon import __version__
-from kling_daemon.api import ApiServices, EventStreams, EventTail, TokenRegistry, build_api, ensure_token
+from kling_daemon.api import ApiServices, EventStreams, EventTail, OwnNames, TokenRegistry, build_api, ensure_token
 from kling_daemon.app import clock_watch, expiry_watch, overdue_watch, punctuality, retention, strange_words
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.clock_watch import ClockWatch
@@ -202,6 +202,7 @@ async def _daemon(
             reconciliation=account.reconciliation,
             obstacles=store.obstacles,
             tokens=tokens,
+            names=OwnNames(settings.api.listen, settings.api.hosts),
         )
         answer_limit = limit * _LISTENER_SHARE
         api = await enter(listening(build_api(services), settings.api.listen, stop_timeout=answer_limit))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from kling_daemon.config.addresses import Tcp, TcpAddress, TcpOrUnix
+from kling_daemon.config.addresses import HostName, Tcp, TcpAddress, TcpOrUnix
 from kling_daemon.config.quantities import Duration, PositiveDuration, Size, StopDuration
 from kling_daemon.config.secrets import SecretText
 from kling_daemon.config.urls import RootUrl
@@ -133,6 +133,8 @@ class ApiSettings(Section):
     """`[api]`: the local listener for people and programs."""
 
     listen: TcpOrUnix = TcpAddress(host="127.0.0.1", port=8766)
+    hosts: tuple[HostName, ...] = ()
+    """Names that requests may be addressed to, besides this machine's own, `listen` and IP addresses."""
 
 
 class LogSettings(Section):

@@ -188,7 +188,7 @@ async def test_a_listener_that_stalls_is_cut_off_holds_up_nobody_and_misses_noth
             loop = asyncio.get_running_loop()
             host, _, port = api.target.url.removeprefix("http://").partition(":")
             await loop.sock_connect(stalled, (host, int(port)))
-            request = f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+            request = f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
             await loop.sock_sendall(stalled, f"{request}Accept: text/event-stream\r\n\r\n".encode())
             await until(lambda: api.tail.listeners == 1)
             async with stream(api) as reading:

@@ -199,7 +199,7 @@ async def test_a_delivery_that_does_not_exist_cannot_be_retried(api, delivery):
     assert_problem(answer, raw, 404)
 
 
-HEAD = f"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n"
+HEAD = f"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n"
 
 
 @pytest.mark.parametrize(

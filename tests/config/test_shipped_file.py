@@ -17,6 +17,7 @@ EXAMPLES = {
     "trust.secrets",
     "store.directory",
     "delivery.rate",
+    "api.hosts",
     "handlers",
 }
 """What has no default, so that the file shows an example."""

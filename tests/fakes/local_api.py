@@ -13,7 +13,7 @@ from aiohttp import web
 from fakes.reports import make_report
 from prometheus_client import CollectorRegistry, Counter
 
-from kling_daemon.api import ApiServices, EventStreams, EventTail, TokenRegistry, build_api
+from kling_daemon.api import ApiServices, EventStreams, EventTail, OwnNames, TokenRegistry, build_api
 from kling_daemon.api.event_streams import MAX_LISTENERS, WRITE_WITHIN
 from kling_daemon.app.looping import looping
 from kling_daemon.bus import Bus
@@ -144,6 +144,7 @@ async def local_api(
     write_within: timedelta = WRITE_WITHIN,
     most_listeners: int = MAX_LISTENERS,
     first_token: str = TOKEN,
+    hosts: Sequence[str] = (),
 ):
     """Run the API until the context is left; what the store draws by lot is the same each time."""
     async with Store.open(directory, clock=clock or SystemClock(), random=Random(1)) as store:  # noqa: S311 - no secret
@@ -180,6 +181,7 @@ async def local_api(
             reconciliation=lambda: None,
             obstacles=lambda: api.obstacles,
             tokens=tokens,
+            names=OwnNames(address, hosts),
         )
         api.application = build_api(services)
         async with (
