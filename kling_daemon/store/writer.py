@@ -16,6 +16,8 @@ import structlog
 
 from kling_daemon.store.connection import WriterConnection
 from kling_daemon.store.errors import NoTransactionError, StoreUnavailableError
+from kling_daemon.store.troubles import is_of_the_disk, words_of
+from kling_daemon.telemetry import Rarely
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -37,6 +39,12 @@ _FEW = 4
 
 _FAILURE_COUNTS = 30.0
 """For how many seconds a failed commit counts: a daemon that is left alone while it fails must be tried again."""
+
+_HOPELESS = 3
+"""After so many units of a group that the disk has not taken by themselves, the others need not be tried.
+
+Not after the first: where there is little room left, a small unit may find some that a large one did not.
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +101,9 @@ class Writer:
         self._bell = asyncio.Event()
         self._closing = False
         self._failed_at = -math.inf
+        self._trouble = ""
         self._is_busy = False
+        self._no_transaction, self._group_failed = Rarely(), Rarely()
 
     def obstacles(self) -> tuple[str, ...]:
         """Say why nothing can be committed, if that is so or was so a moment ago."""
@@ -102,7 +112,7 @@ class Writer:
         except NoTransactionError as error:
             return (str(error),)
         failing = time.monotonic() - self._failed_at < _FAILURE_COUNTS
-        return ("the database cannot commit",) if failing else ()
+        return (self._trouble,) if failing else ()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -176,13 +186,15 @@ class Writer:
         try:
             outcomes = await self._transact(partial(_apply, group=group))
         except NoTransactionError as error:  # no unit is to blame, so none need be tried alone
-            log.warning("no transaction can begin", units=units, error=str(error))
-            self._failed_at = time.monotonic()
+            if (before := self._no_transaction.due()) is not None:
+                log.warning("no transaction can begin", units=units, error=str(error), passed_over=before)
+            self._note(str(error))
             _tell(group, [[error] * len(batch.payloads) for batch in group])
         except Exception as error:  # noqa: BLE001 - whatever went wrong, every waiter must hear of it
-            log.warning("group commit failed", units=units, error=f"{type(error).__name__}: {error}")
-            outcomes = [[await self._write_alone(batch.operation, unit) for unit in batch.payloads] for batch in group]
-            _tell(group, outcomes)
+            if (before := self._group_failed.due()) is not None:
+                said = f"{type(error).__name__}: {error}"
+                log.warning("group commit failed", units=units, error=said, passed_over=before)
+            _tell(group, await self._write_each_alone(group))
         else:
             # Before the hook: whoever waits, such as Kling for its answer, comes before what may follow from it.
             _tell(group, outcomes)
@@ -202,17 +214,36 @@ class Writer:
             self._hook.rolled_back()
             raise
 
+    async def _write_each_alone(self, group: Sequence[_Batch]) -> list[list[Any]]:
+        """Commit the units of a group that failed, each by itself, unless that has turned out to be hopeless."""
+        hopeless: list[Exception] = []
+
+        async def outcome_of(operation: Operation[Any, Any], unit: Any) -> Any:
+            if len(hopeless) == _HOPELESS:
+                return hopeless[-1]
+            outcome = await self._write_alone(operation, unit)
+            if isinstance(outcome, StoreUnavailableError) and is_of_the_disk(outcome.__cause__):
+                hopeless.append(outcome)
+            return outcome
+
+        return [[await outcome_of(batch.operation, unit) for unit in batch.payloads] for batch in group]
+
     async def _write_alone(self, operation: Operation[Any, Any], payload: Any) -> Any:
         """Commit one unit of a group that failed, and return what came of it."""
         began = time.monotonic()
         try:
             (result,) = await self._transact(lambda db: _results(operation, db, [payload]))
         except Exception as error:  # noqa: BLE001 - the caller gets it
-            if isinstance(error, sqlite3.OperationalError):
-                self._failed_at = time.monotonic()
-            return _explain(error)
+            explained = _explain(error)
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+                self._note(str(explained))
+            return explained
         self._took(1, began)
         return result
+
+    def _note(self, trouble: str) -> None:
+        """Note why nothing could be committed."""
+        self._failed_at, self._trouble = time.monotonic(), trouble
 
     def _took(self, units: int, began: float) -> None:
         """Note that the database has taken a transaction, and let those know who follow it."""
@@ -250,7 +281,7 @@ def _tell(group: Sequence[_Batch], outcomes: Sequence[list[Any]]) -> None:
 
 def _explain(error: Exception) -> Exception:
     if isinstance(error, sqlite3.Error):
-        unavailable = StoreUnavailableError(f"the database could not commit: {error}")
+        unavailable = StoreUnavailableError(f"the database cannot commit: {words_of(error)}")
         unavailable.__cause__ = error
         return unavailable
     return error

@@ -2,5 +2,6 @@
 
 from kling_daemon.telemetry.logs import configure_logging
 from kling_daemon.telemetry.metrics import Metrics
+from kling_daemon.telemetry.rarely import Rarely
 
-__all__ = ["Metrics", "configure_logging"]
+__all__ = ["Metrics", "Rarely", "configure_logging"]

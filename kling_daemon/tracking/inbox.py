@@ -15,6 +15,8 @@ from kling_daemon.kling.bodies import Flaw, UnreadableError, read_body
 from kling_daemon.kling.dialects import read_task
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import Effect, HintWeight, News, RawCallback, Recorded, Store, StoreUnavailableError
+from kling_daemon.telemetry import Rarely
+from kling_daemon.tracking.backlog import EACH, Backlog
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback, Decided, Judged, Read, to_raw
 from kling_daemon.tracking.tracker import Tracker, results_of
 from kling_daemon.tracking.trust import Trust, Verdict, VerdictKind
@@ -45,15 +47,28 @@ class Inbox:
     """Judges callbacks, records what they say, and only then has them answered."""
 
     def __init__(
-        self, *, trust: Trust, tracker: Tracker, store: Store, clock: Clock, counters: Counters, adopt: bool
+        self,
+        *,
+        trust: Trust,
+        tracker: Tracker,
+        store: Store,
+        clock: Clock,
+        counters: Counters,
+        adopt: bool,
+        backlog: Backlog | None = None,
     ) -> None:
-        """Take the rules and the way in. adopt: whether unknown tasks that call back are tracked from then on."""
+        """Take the rules and the way in.
+
+        adopt: whether unknown tasks that call back are tracked from then on. backlog: the room for what waits.
+        """
         self._trust = trust
         self._tracker = tracker
         self._store = store
         self._clock = clock
         self._counters = counters
         self._adopt = adopt
+        self._backlog = backlog or Backlog()
+        self._unstored, self._turned_away = Rarely(), Rarely()
 
     async def take(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, path: str) -> Answer:
         """Return the answer to a callback; any 2xx means that it is committed.
@@ -71,10 +86,40 @@ class Inbox:
         says by how much.
         """
         judged = _guarded_each(partial(self._judge, self._clock.now()), callbacks)
-        read = _guarded_each(self._read, judged)
-        decided = _guarded_each(self._decide, read)
-        outcomes = iter(await self._record_each([one.news for one in decided if isinstance(one, Decided)]))
-        return _guarded_each(lambda one: self._conclude(one, next(outcomes)), decided)
+        # Not kept under names: while they wait, what their bodies were parsed to would take many times their size.
+        decided = _guarded_each(self._decide, _guarded_each(self._read, judged))
+        let_in, size = self._let_in(decided)
+        try:
+            outcomes = iter(await self._record_each([one.news for one in let_in if isinstance(one, Decided)]))
+        finally:
+            self._backlog.give_back(size)
+        return _guarded_each(lambda one: self._conclude(one, next(outcomes)), let_in)
+
+    def _let_in(self, decided: Sequence[Decided | Answer]) -> tuple[Sequence[Decided | Answer], int]:
+        """Turn away what finds no room to wait; return the rest as it is, with the room that it takes."""
+        backlog = self._backlog
+        size = sum(_room_for(one) for one in decided)
+        if backlog.take(size):
+            return decided, size
+        let_in: list[Decided | Answer] = []
+        size = 0
+        for one in decided:
+            room = _room_for(one)
+            if backlog.take(room):
+                size += room
+                let_in.append(one)
+            else:
+                let_in.append(self._turn_away(one))
+        return let_in, size
+
+    def _turn_away(self, decided: Decided | Answer) -> Answer:
+        """Answer a callback that finds no room at once: its sender comes again, and memory stays bounded."""
+        if isinstance(decided, Answer):
+            return decided
+        if (before := self._turned_away.due()) is not None:
+            log.error("callbacks turned away, since the store does not keep up", passed_over=before)
+        self._counters.callback("unstored", "no room")
+        return Answer(status=503, retry_after=_RETRY_AFTER)
 
     async def read_again(self) -> int:
         """Read signed callbacks that earlier versions could not, and return how many made sense this time.
@@ -193,7 +238,8 @@ class Inbox:
                 self._counters.callback(decided.verdict, decided.reason)
                 return decided.answer
             case StoreUnavailableError():
-                log.error("callback could not be stored", error=str(outcome))
+                if (before := self._unstored.due()) is not None:
+                    log.error("callback could not be stored", error=str(outcome), passed_over=before)
                 self._counters.callback("unstored", decided.reason)
                 return Answer(status=503, retry_after=_RETRY_AFTER)
             case _:
@@ -217,6 +263,14 @@ def _guarded_each(step: Callable[[S], R | Answer], items: Iterable[S | Answer]) 
             log.exception("callback could not be handled")
             done.append(UNHANDLED)
     return done
+
+
+def _room_for(one: Decided | Answer) -> int:
+    """Return how many bytes a callback takes while it waits to be committed; nothing once it is answered."""
+    if isinstance(one, Answer):
+        return 0
+    callback = one.news.callback
+    return EACH if callback is None else EACH + len(callback.body)
 
 
 def _report_of(data: Any, raw: RawCallback) -> Report:

@@ -112,7 +112,7 @@ async def test_of_a_transaction_that_fails_nothing_is_given(tmp_path):
     async with opened(tmp_path) as store:
         await store.register_handlers([Registration(name="archive", events=COMPLETED)])
         with store.standing(lane.claim):
-            with full_disk(tmp_path), pytest.raises(StoreUnavailableError, match="could not commit"):
+            with full_disk(tmp_path), pytest.raises(StoreUnavailableError, match="cannot commit"):
                 await store.record(news())
             assert lane.heard == ["withdrawn", "withdrawn"], "once with its group, and once more alone"
             assert lane.claim.promised == 0

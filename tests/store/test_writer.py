@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 from fakes.stored_news import news, opened
 from fakes.troubled_database import full_disk
+from structlog.testing import capture_logs
 
 from kling_daemon.store import StoreUnavailableError
 from kling_daemon.store.connection import open_writer
@@ -226,9 +227,10 @@ async def test_what_keeps_arriving_does_not_hold_back_a_commit(connection):
 async def test_a_database_that_cannot_commit_is_an_obstacle_until_it_can_again(tmp_path):
     async with opened(tmp_path) as store:
         assert store.obstacles() == ()
-        with full_disk(tmp_path), pytest.raises(StoreUnavailableError, match="could not commit"):
+        with full_disk(tmp_path), pytest.raises(StoreUnavailableError, match="cannot commit"):
             await store.record(news())
-        assert store.obstacles() == ("the database cannot commit",)
+        (obstacle,) = store.obstacles()
+        assert obstacle.startswith("the database cannot commit: disk I/O error: its disk fails, or a quota")
         await store.record(news())
         assert store.obstacles() == ()
 
@@ -242,9 +244,18 @@ async def test_a_unit_that_is_committed_shows_that_the_database_can_although_ano
     writer = make_writer(connection)
     async with writer.running():
         await writer.write_each(refusing, ["good", "bad"])
-        assert writer.obstacles() == ("the database cannot commit",)
+        assert writer.obstacles() == ("the database cannot commit: no room for it",)
         await writer.write_each(refusing, ["bad", "another good one"])
         assert writer.obstacles() == ()
+
+
+async def test_once_three_units_have_shown_that_the_disk_takes_nothing_the_others_are_not_tried(tmp_path):
+    async with opened(tmp_path) as store:
+        with full_disk(tmp_path), capture_logs() as lines:
+            outcomes = await store.record_each([news(f"t{number}") for number in range(GROUP_LIMIT)])
+            assert {str(outcome).partition(":")[0] for outcome in outcomes} == {"the database cannot commit"}
+            assert [line["units"] for line in lines if line["event"] == "group commit failed"] == [GROUP_LIMIT]
+        assert all(not isinstance(outcome, Exception) for outcome in await store.record_each([news("a"), news("b")]))
 
 
 async def test_every_commit_is_synced(connection):

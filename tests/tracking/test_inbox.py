@@ -49,13 +49,15 @@ class World:
 
 
 @asynccontextmanager
-async def world(directory: Path, *, confirm=Confirm.UNSIGNED, adopt=True, **options):
+async def world(directory: Path, *, confirm=Confirm.UNSIGNED, adopt=True, backlog=None, **options):
     clock = ManualClock()
     async with Store.open(directory, clock=clock, **options) as store:
         trust = Trust(path=PATH, secrets=[SECRET], capabilities=Capabilities(KEY), confirm=confirm)
         here = World(store=store, inbox=None, clock=clock)
         tracker = Tracker(store, Bus(), Metrics(version="test"))
-        here.inbox = Inbox(trust=trust, tracker=tracker, store=store, clock=clock, counters=here, adopt=adopt)
+        here.inbox = Inbox(
+            trust=trust, tracker=tracker, store=store, clock=clock, counters=here, adopt=adopt, backlog=backlog
+        )
         yield here
 
 

@@ -1,0 +1,49 @@
+"""What SQLite's errors mean to the person who must do something about them."""
+
+import sqlite3
+
+DAMAGED = (
+    "the database is damaged; stop the daemon and put a backup in its place, or have `sqlite3 kling.db .recover` save "
+    "what can be read (docs/operations.md, section The database is damaged)"
+)
+_WORDS = {
+    sqlite3.SQLITE_FULL: "its disk is full; make room there",
+    sqlite3.SQLITE_IOERR: "its disk fails, or a quota or a file size limit is reached; the system's log says more",
+    sqlite3.SQLITE_READONLY: "its file, its directory or its whole file system is read-only",
+    sqlite3.SQLITE_CANTOPEN: "one of its files cannot be opened or made; check the owner, the mode and the free inodes",
+    sqlite3.SQLITE_PERM: "its files may not be used; check their owner and mode",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+}
+_OF_PAGES = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ}
+_OF_THE_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+
+
+def words_of(error: sqlite3.Error) -> str:
+    """Return what SQLite says, and what it means and asks for, where that is known."""
+    meaning = _WORDS.get(_primary(error))
+    return f"{error}: {meaning}" if meaning else str(error)
+
+
+def is_of_the_disk(error: BaseException | None) -> bool:
+    """Whether an error is no transaction's own: whatever is tried next will hardly fare better.
+
+    A page that cannot be read or is damaged concerns only those who need it.
+    """
+    if not isinstance(error, sqlite3.Error):
+        return False
+    return _primary(error) in _OF_THE_DISK and _code(error) not in _OF_PAGES
+
+
+def is_of_the_file(error: sqlite3.Error) -> bool:
+    """Whether an error shows that the file itself is damaged, which does not mend by itself."""
+    return _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: sqlite3.Error) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0)  # what the module itself raises has none
+    return code
+
+
+def _primary(error: sqlite3.Error) -> int:
+    return _code(error) & 0xFF
