@@ -2,6 +2,6 @@
 
 from kling_daemon.app.daemon import Addresses, run_daemon
 from kling_daemon.app.garbage import rare_collections
-from kling_daemon.app.secrets import problems_with_secrets
+from kling_daemon.app.secrets import doubts_about_secrets, problems_with_secrets
 
-__all__ = ["Addresses", "problems_with_secrets", "rare_collections", "run_daemon"]
+__all__ = ["Addresses", "doubts_about_secrets", "problems_with_secrets", "rare_collections", "run_daemon"]

@@ -8,14 +8,14 @@ from kling_daemon.clock import Clock
 from kling_daemon.config import Problem, Settings, credential_file
 from kling_daemon.kling.auth import ApiKey, Credential
 from kling_daemon.kling.tokens import KeyPair, SignedTokens
-from kling_daemon.standard_webhooks import Secret
+from kling_daemon.standard_webhooks import RECOMMENDED_BYTES, Secret, Verifier, parse_verifier
 
 log = structlog.get_logger(__name__)
 
 
-def webhook_secrets(settings: Settings) -> list[Secret]:
+def webhook_secrets(settings: Settings) -> list[Verifier]:
     """Return the secrets that callbacks may be signed with; ValueError for one that is malformed."""
-    return [Secret.parse(name, secret.get_secret_value()) for name, secret in settings.trust.secrets.items()]
+    return [parse_verifier(name, secret.get_secret_value()) for name, secret in settings.trust.secrets.items()]
 
 
 def kling_credential(settings: Settings, clock: Clock) -> Credential | None:
@@ -46,7 +46,7 @@ def problems_with_secrets(settings: Settings) -> list[Problem]:
     problems = []
     for name, secret in settings.trust.secrets.items():
         try:
-            Secret.parse(name, secret.get_secret_value())
+            parse_verifier(name, secret.get_secret_value())
         except ValueError as error:
             problems.append(Problem(path=f"trust.secrets.{name}", message=str(error)))
     for path, read in (("kling.api_key", _api_key), ("kling.secret_key", _key_pair)):
@@ -55,6 +55,21 @@ def problems_with_secrets(settings: Settings) -> list[Problem]:
         except ValueError as error:
             problems.append(Problem(path=path, message=str(error)))
     return problems
+
+
+def doubts_about_secrets(settings: Settings) -> list[Problem]:
+    """Return which secrets work and are yet weaker than they should be."""
+    doubts = []
+    for name, text in settings.trust.secrets.items():
+        try:
+            secret = parse_verifier(name, text.get_secret_value())
+        except ValueError:
+            continue  # told among the problems
+        if isinstance(secret, Secret) and secret.is_short:
+            asked = f"and Standard Webhooks asks for {RECOMMENDED_BYTES} at least"
+            message = f"has {len(secret.key)} bytes, {asked}: a short one is guessed sooner; have a new one made"
+            doubts.append(Problem(path=f"trust.secrets.{name}", message=message))
+    return doubts
 
 
 def warn_of_missing(settings: Settings) -> None:

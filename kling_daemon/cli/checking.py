@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from kling_daemon.app import problems_with_secrets
+from kling_daemon.app import doubts_about_secrets, problems_with_secrets
 from kling_daemon.config import Loaded, Problem, find_config, load
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.loader import Discovery, configure, discover
@@ -19,6 +19,8 @@ class Checked:
     handlers: tuple[ConfiguredHandler, ...]
     problems: tuple[Problem, ...]
     """Those that only plugins and the wire know of; the others are in `loaded`."""
+    doubts: tuple[Problem, ...] = ()
+    """What works and yet is doubtful, as far as only the wire knows of it; the rest is in `loaded`."""
 
     @property
     def all_problems(self) -> list[Problem]:
@@ -28,7 +30,7 @@ class Checked:
     @property
     def warnings(self) -> list[Problem]:
         """Everything that works, and yet is doubtful."""
-        return list(self.loaded.warnings)
+        return [*self.loaded.warnings, *self.doubts]
 
 
 def check(config: Path | None, *, for_run: bool) -> Checked:
@@ -41,4 +43,5 @@ def check(config: Path | None, *, for_run: bool) -> Checked:
     # A secret that could not be read is told already; its plugin, which never saw it, would say that it is missing.
     told = {problem.path for problem in loaded.problems}
     more = [problem for problem in (*problems_with_secrets(loaded.settings), *problems) if problem.path not in told]
-    return Checked(loaded=loaded, discovery=discovery, handlers=handlers, problems=tuple(more))
+    doubts = tuple(doubts_about_secrets(loaded.settings))
+    return Checked(loaded=loaded, discovery=discovery, handlers=handlers, problems=tuple(more), doubts=doubts)

@@ -185,11 +185,11 @@ def _settings(
 ) -> "tuple[SimulatorSettings, tuple[Phase, ...]]":
     """Return the settings and phases of a scenario over which the options hold; a usage error for all mistakes."""
     from kling_daemon.simulator import ChangeError, read_changes
-    from kling_daemon.standard_webhooks import Secret
+    from kling_daemon.standard_webhooks import parse_signer
 
     mistakes = []
     try:
-        if signing := tuple(Secret.parse(f"secret {place}", text) for place, text in enumerate(secret_texts, start=1)):
+        if signing := tuple(parse_signer(f"secret {place}", text) for place, text in enumerate(secret_texts, start=1)):
             own["secrets"] = signing
     except ValueError as error:
         mistakes.append(str(error))

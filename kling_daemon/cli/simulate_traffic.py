@@ -15,7 +15,7 @@ from kling_daemon.cli.serving import Announcement, read_address
 if TYPE_CHECKING:
     from kling_daemon.simulator.traffic.recorder import Recorder
     from kling_daemon.simulator.traffic.replay import Replay
-    from kling_daemon.standard_webhooks import Secret
+    from kling_daemon.standard_webhooks import Signer
 
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
@@ -115,7 +115,7 @@ class Traffic:
             yield recorder
 
     def replaying(
-        self, file: Path, address: tuple[str, int], secrets: "Sequence[Secret]", speed: float
+        self, file: Path, address: tuple[str, int], secrets: "Sequence[Signer]", speed: float
     ) -> AbstractAsyncContextManager[Announcement]:
         """Return what plays a recording until the context is left; a click error when it cannot be played."""
         from kling_daemon.clock import SystemClock
@@ -142,7 +142,7 @@ class Traffic:
 
     @asynccontextmanager
     async def passing_on(
-        self, recorder: "Recorder", upstream: str, address: tuple[str, int], secrets: "Sequence[Secret]"
+        self, recorder: "Recorder", upstream: str, address: tuple[str, int], secrets: "Sequence[Signer]"
     ) -> AsyncIterator[Announcement]:
         """Stand between a client and the real Kling until the context is left."""
         from kling_daemon.clock import SystemClock

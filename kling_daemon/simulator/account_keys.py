@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from kling_daemon.kling.tokens import KeyPair
-from kling_daemon.standard_webhooks import Secret
+from kling_daemon.standard_webhooks import Signer
 
 MAIN = "main"
 """The account that there is without anybody asking for it."""
@@ -20,7 +20,7 @@ class AccountKeys:
     """On legacy paths a token (JWT) of this access key is let in as well; with an empty one, none is."""
     secret_key: str = field(default="", repr=False)
     """What such a token must be signed with."""
-    secrets: tuple[Secret, ...] = ()
+    secrets: tuple[Signer, ...] = ()
     """Callbacks of its jobs are signed with each of them, as Kling does during a rotation; with none they are not."""
 
     def __post_init__(self) -> None:

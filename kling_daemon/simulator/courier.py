@@ -18,7 +18,7 @@ from kling_daemon.simulator.pending import Pending
 from kling_daemon.simulator.settings import SimulatorSettings
 from kling_daemon.simulator.statistics import Posted, Statistics
 from kling_daemon.simulator.timeline import Timeline
-from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, Secret, sign
+from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, Signer, sign
 
 ROUNDS = 32
 """How many callbacks travel at once. A job always uses the same round, which keeps its callbacks in order."""
@@ -37,7 +37,7 @@ class CallbackRecorder(Protocol):
         headers: Mapping[str, str],
         body: bytes,
         *,
-        secrets: Sequence[Secret],
+        secrets: Sequence[Signer],
         status: int | None,
         answer: bytes = b"",
     ) -> None:

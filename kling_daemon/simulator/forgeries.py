@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from kling_daemon.clock import EPOCH, to_millis
 from kling_daemon.jobs import Generation
 from kling_daemon.simulator.simulated_jobs import SimulatedJob
-from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, Secret, sign
+from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, Secret, Signer, sign
 
 ATTACKER_URL = "https://attacker.example/stolen.mp4"
 _REPLAYED_AFTER = timedelta(minutes=10)
@@ -60,7 +60,7 @@ def forged_body(job: SimulatedJob, now: datetime) -> bytes:
     return json.dumps(body).encode()
 
 
-def forged_headers(forgery: Forgery, body: bytes, now: datetime, secrets: tuple[Secret, ...]) -> dict[str, str]:
+def forged_headers(forgery: Forgery, body: bytes, now: datetime, secrets: tuple[Signer, ...]) -> dict[str, str]:
     """Return the headers, apart from the media type, that the attacker sends."""
     seconds = int((now - EPOCH).total_seconds())
     match forgery:
@@ -86,7 +86,7 @@ def forged_url(forgery: Forgery, url: str) -> str:
     return urlunsplit(parts._replace(path=(parts.path or "/x")[:-1] + last))
 
 
-def _signed(secret: Secret, seconds: int, body: bytes) -> dict[str, str]:
+def _signed(secret: Signer, seconds: int, body: bytes) -> dict[str, str]:
     webhook_id = hashlib.sha256(body).hexdigest()[:16]
     return {
         HEADER_ID: webhook_id,

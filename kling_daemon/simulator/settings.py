@@ -11,7 +11,7 @@ from kling_daemon.simulator.account_keys import MAIN, AccountKeys
 from kling_daemon.simulator.outages import OutageAnswer, OutageScope
 from kling_daemon.simulator.refusals import SERVICE_ERRORS
 from kling_daemon.simulator.spans import Span
-from kling_daemon.standard_webhooks import Secret
+from kling_daemon.standard_webhooks import Signer
 
 MAX_FILE_SIZE = 64 * 1024 * 1024
 FURTHEST_CLOCK = timedelta(days=366)
@@ -36,7 +36,7 @@ class SimulatorSettings:
     """On legacy paths a token (JWT) of this access key is let in as well; with an empty one, none is."""
     secret_key: str = field(default="", repr=False)
     """What such a token must be signed with."""
-    secrets: tuple[Secret, ...] = ()
+    secrets: tuple[Signer, ...] = ()
     """Callbacks are signed with each of them, as Kling does during a rotation; with none they are unsigned."""
     accounts: tuple[AccountKeys, ...] = ()
     """Further accounts, each with jobs and slots of its own. The keys above are those of the account `main`."""
@@ -127,7 +127,7 @@ class SimulatorSettings:
         """Return every account: `main` and then the further ones."""
         return (_main(self), *self.accounts)
 
-    def secrets_of(self, account: str) -> tuple[Secret, ...]:
+    def secrets_of(self, account: str) -> tuple[Signer, ...]:
         """Return what the callbacks of an account's jobs are signed with."""
         return next((keys.secrets for keys in self.all_accounts() if keys.name == account), ())
 

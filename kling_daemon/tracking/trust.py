@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from kling_daemon import standard_webhooks
 from kling_daemon.fast_init import fast_init
-from kling_daemon.standard_webhooks import Secret, SignatureError
+from kling_daemon.standard_webhooks import SignatureError, Verifier
 from kling_daemon.tracking.capabilities import Capabilities
 
 _SIGNING = {name.encode("ascii"): name for name in standard_webhooks.HEADERS}
@@ -65,7 +65,7 @@ class Trust:
         self,
         *,
         path: str,
-        secrets: Sequence[Secret],
+        secrets: Sequence[Verifier],
         capabilities: Capabilities,
         require_signature: bool = False,
         confirm: Confirm = Confirm.UNSIGNED,

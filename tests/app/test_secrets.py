@@ -4,7 +4,7 @@ import pydantic
 import pytest
 from fakes.running_daemon import SECRET_TEXT, running_daemon, settings_of
 
-from kling_daemon.app import problems_with_secrets
+from kling_daemon.app import doubts_about_secrets, problems_with_secrets
 from kling_daemon.app.secrets import credential, kling_credential
 from kling_daemon.testing import ManualClock
 
@@ -26,6 +26,15 @@ def test_every_malformed_one_is_named_with_its_key(tmp_path):
     problems = problems_with_secrets(wrong)
     assert [problem.path for problem in problems] == ["trust.secrets.first", "trust.secrets.second", "kling.api_key"]
     assert all(SHOWN not in problem.message for problem in problems)
+
+
+def test_a_short_secret_works_and_is_warned_of_without_showing_it(tmp_path):
+    short = settings(tmp_path, key="key", short="whsec_c2hvcnRzaG9ydA==", good=SECRET_TEXT, broken="whsec_!")
+    [doubt] = doubts_about_secrets(short)
+    assert doubt.path == "trust.secrets.short"
+    assert doubt.message.startswith("has 10 bytes, and Standard Webhooks asks for 24 at least")
+    assert "c2hvcnR" not in doubt.message
+    assert [problem.path for problem in problems_with_secrets(short)] == ["trust.secrets.broken"]
 
 
 def test_a_credential_of_systemd_is_found_where_systemd_says(tmp_path, monkeypatch):

@@ -82,3 +82,13 @@ def test_what_is_doubtful_is_a_warning_and_no_mistake(typed, tmp_path):
     result = typed("config", "check", "--config", path, "--json")
     assert result.exit_code == 0, result.output
     assert [warning["path"] for warning in json.loads(result.stdout)["warnings"]] == ["receiver.public_url"]
+
+
+def test_a_short_webhook_secret_is_a_warning_and_no_mistake(typed, monkeypatch):
+    monkeypatch.setenv("KLING_WEBHOOK_SECRETS", "console:whsec_c2hvcnRzaG9ydA==")
+    result = typed("config", "check")
+    assert result.exit_code == 0, result.output
+    assert "Warning: trust.secrets.console: has 10 bytes" in result.stderr
+    answer = json.loads(typed("config", "check", "--json").stdout)
+    assert [warning["path"] for warning in answer["warnings"]] == ["trust.secrets.console"]
+    assert "c2hvcnR" not in result.output

@@ -103,3 +103,43 @@ async def test_what_is_doubtful_is_logged_at_the_start_and_keeps_nobody_from_it(
     process.send_signal(signal.SIGTERM)
     await process.communicate()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("verb", [["run"], ["config", "check"]])
+async def test_a_public_key_without_its_extra_is_bad_configuration_that_says_what_to_install(tmp_path, verb):
+    (tmp_path / "missing").mkdir()
+    (tmp_path / "missing" / "cryptography.py").write_text("raise ModuleNotFoundError\n")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "kling_daemon", *verb,
+        env={
+            "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "missing"),
+            "KLING_WEBHOOK_SECRETS": f"console:whpk_{'A' * 43}=",
+        },
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, errors = await process.communicate()
+    assert process.returncode == 78
+    assert "trust.secrets.console: " in errors.decode()
+    assert "pip install 'kling-daemon[asymmetric]'" in errors.decode()
+    assert "Traceback" not in errors.decode()
+    assert not (tmp_path / ".local").exists()
+
+
+async def test_a_daemon_without_public_keys_needs_no_cryptography(tmp_path):
+    (tmp_path / "missing").mkdir()
+    (tmp_path / "missing" / "cryptography.py").write_text("raise ModuleNotFoundError\n")
+    config = write(tmp_path / "kling.toml", tmp_path / "state")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "kling_daemon", "run", "--config", str(config),
+        env={
+            "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "missing"),
+            "KLING_WEBHOOK_SECRETS": "console:whsec_c2hvcnRzaG9ydA==",
+        },
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    warned = await lines_until(process, "doubtful configuration")
+    assert warned["key"] == "trust.secrets.console"
+    await lines_until(process, "ready")
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode == 0

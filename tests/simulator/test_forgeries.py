@@ -15,7 +15,7 @@ FLAWS = {
     Forgery.UNSIGNED: Flaw.MISSING_HEADER,
     Forgery.GUESSED_URL: Flaw.MISSING_HEADER,
     Forgery.OTHER_HEADER: Flaw.MISSING_HEADER,
-    Forgery.GARBAGE: Flaw.NO_MATCH,
+    Forgery.GARBAGE: Flaw.NO_SIGNATURE,
     Forgery.WRONG_SECRET: Flaw.NO_MATCH,
     Forgery.STALE: Flaw.STALE,
 }

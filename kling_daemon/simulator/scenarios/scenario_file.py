@@ -10,7 +10,7 @@ from kling_daemon.durations import parse_duration
 from kling_daemon.simulator.account_keys import AccountKeys
 from kling_daemon.simulator.changes import NAMES, read_setting
 from kling_daemon.simulator.settings import mistake_of
-from kling_daemon.standard_webhooks import Secret
+from kling_daemon.standard_webhooks import parse_signer
 
 
 class _Table(pydantic.BaseModel):
@@ -92,7 +92,7 @@ class AccountTable(_Table):
             access_key=self.access_key.get_secret_value(),
             secret_key=self.secret_key.get_secret_value(),
             secrets=tuple(
-                Secret.parse(f"{self.name} {number}", text.get_secret_value())
+                parse_signer(f"{self.name} {number}", text.get_secret_value())
                 for number, text in enumerate(self.webhook_secrets, start=1)
             ),
         )

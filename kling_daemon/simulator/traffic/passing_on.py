@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from kling_daemon.clock import Clock
 from kling_daemon.simulator.listening import MAX_BODY, listening
 from kling_daemon.simulator.traffic.recorder import Recorder
-from kling_daemon.standard_webhooks import Secret
+from kling_daemon.standard_webhooks import Signer
 
 _TIMEOUT = aiohttp.ClientTimeout(total=300)
 """Longer than any client waits, so that it is the client who gives up."""
@@ -71,7 +71,7 @@ class Passage:
 
         return _application(handle)
 
-    def to_receiver(self, receiver: str, secrets: Sequence[Secret]) -> web.Application:
+    def to_receiver(self, receiver: str, secrets: Sequence[Signer]) -> web.Application:
         """Return the application that Kling takes for the receiver; it checks no signature, but notes what it is."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -121,7 +121,7 @@ async def passing_on(
     address: tuple[str, int],
     *,
     callbacks: tuple[tuple[str, int], str] | None = None,
-    secrets: Sequence[Secret] = (),
+    secrets: Sequence[Signer] = (),
 ) -> AsyncIterator[tuple[str, str | None]]:
     """Pass on and record until the context is left; yield the URLs at which clients and Kling are listened for.
 

@@ -12,7 +12,7 @@ from kling_daemon import __version__
 from kling_daemon.clock import Clock, to_rfc3339
 from kling_daemon.simulator.traffic.exchanges import FORMAT, LONGEST_HEADER, Exchange, Side, Signature
 from kling_daemon.simulator.traffic.masks import MASKED, Masks
-from kling_daemon.standard_webhooks import HEADER_ID, HEADERS, Flaw, Secret, SignatureError, verify
+from kling_daemon.standard_webhooks import HEADER_ID, HEADERS, Flaw, SignatureError, Signer, verify
 from kling_daemon.telemetry.redaction import redact_text
 
 _LONGEST_TEXT = 16 * 1024
@@ -102,7 +102,7 @@ class Recorder:
         headers: Mapping[str, str],
         body: bytes,
         *,
-        secrets: Sequence[Secret],
+        secrets: Sequence[Signer],
         status: int | None,
         answer: bytes = b"",
     ) -> None:
@@ -126,7 +126,7 @@ class Recorder:
     def _took(self, began: float) -> float:
         return round(self._clock.monotonic() - began, _DIGITS)
 
-    def _signature(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret]) -> Signature:
+    def _signature(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[Signer]) -> Signature:
         if not HEADERS & headers.keys():
             return Signature.NONE
         if not secrets:

@@ -18,7 +18,7 @@ from kling_daemon.simulator.refusals import RefusalError
 from kling_daemon.simulator.traffic.exchanges import Exchange, is_text
 from kling_daemon.simulator.traffic.replayed_callbacks import ReplayedCallbacks
 from kling_daemon.simulator.traffic.shelf import Shelf
-from kling_daemon.standard_webhooks import Secret
+from kling_daemon.standard_webhooks import Signer
 
 _MOST_TOLD = 100
 
@@ -33,7 +33,7 @@ class Replay:
         *,
         speed: float = 1.0,
         callback_to: str | None = None,
-        secrets: Sequence[Secret] = (),
+        secrets: Sequence[Signer] = (),
     ) -> None:
         """Play so many times faster. callback_to: the base URL for callbacks that no create of the present asked for.
 

@@ -18,7 +18,7 @@ from kling_daemon.clock import EPOCH, Clock
 from kling_daemon.simulator.traffic.exchanges import Exchange, Side, Signature, is_text
 from kling_daemon.simulator.traffic.masks import RECEIVER
 from kling_daemon.simulator.traffic.recorded_jobs import RecordedJob, RecordedJobs
-from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, Secret, sign
+from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, Signer, sign
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _STALE_BY = timedelta(minutes=10)
@@ -43,7 +43,7 @@ class ReplayedCallbacks:
         *,
         speed: float,
         callback_to: str | None,
-        secrets: Sequence[Secret],
+        secrets: Sequence[Signer],
     ) -> None:
         """Plan them all."""
         self._waiting: defaultdict[RecordedJob | None, list[_Planned]] = defaultdict(list)
