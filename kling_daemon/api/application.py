@@ -13,6 +13,7 @@ from kling_daemon.api.jobs import JobRoutes
 from kling_daemon.api.orders import OrderRoutes
 from kling_daemon.api.probes import ProbeRoutes
 from kling_daemon.api.problems import answer_with_problems
+from kling_daemon.api.reloads import ReloadRoutes
 from kling_daemon.api.replays import ReplayRoutes
 from kling_daemon.api.routes import Route, Routes
 from kling_daemon.api.services import ApiServices
@@ -33,6 +34,7 @@ _PARTS: tuple[type[Routes], ...] = (
     ReplayRoutes,
     StatsRoutes,
     TokenRoutes,
+    ReloadRoutes,
     ProbeRoutes,
     DescriptionRoutes,
 )

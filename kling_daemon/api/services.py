@@ -10,6 +10,7 @@ from kling_daemon.api.event_streams import EventStreams
 from kling_daemon.api.own_names import OwnNames
 from kling_daemon.api.token_registry import TokenRegistry
 from kling_daemon.bus import Bus
+from kling_daemon.client.models import ReloadedModel
 from kling_daemon.clock import Clock
 from kling_daemon.dispatch.status import HandlerStatus
 from kling_daemon.jobs import Job
@@ -82,6 +83,8 @@ class ApiServices:
     """What came of the last look at Kling's lists; None before the first."""
     obstacles: Callable[[], Sequence[str]]
     """Why the daemon is not ready, in short phrases that anybody may read; empty when it is."""
+    reload: Callable[[], Awaitable[ReloadedModel]]
+    """Reads the configuration anew."""
     tokens: TokenRegistry
     """Who may use the API."""
     names: OwnNames

@@ -40,6 +40,8 @@ class Account:
     """False with access key and secret key alone."""
     reconciliation: Callable[[], Reconciliation | None] = lambda: None
     """What came of the last look at Kling's lists, if there was one."""
+    ask_about_hints: Callable[[float], None] = lambda _per_minute: None
+    """Changes how often Kling is asked about hints."""
     series: Callable[[str], Series | None] = lambda _job_id: None
     """How often in a row Kling has not known a job, if it has not."""
 
@@ -173,5 +175,6 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         ).track,
         opens_new_generation=client.opens_new_generation,
         reconciliation=lambda: reconciler.last,
+        ask_about_hints=poller.ask_about_hints,
         series=losses.series,
     )

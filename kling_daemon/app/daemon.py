@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -15,11 +15,13 @@ from kling_daemon.app import clock_watch, expiry_watch, overdue_watch, punctuali
 from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.expiry_watch import ExpiryWatch
+from kling_daemon.app.live_parts import live_parts, trust_of
 from kling_daemon.app.looping import Loop, looping
 from kling_daemon.app.overdue_watch import OverdueWatch
 from kling_daemon.app.punctuality import PunctualityWatch
+from kling_daemon.app.reloading import Read, Reloader
 from kling_daemon.app.retention import Retention
-from kling_daemon.app.secrets import credential, warn_of_missing, webhook_secrets
+from kling_daemon.app.secrets import credential, warn_of_missing
 from kling_daemon.app.strange_words import StrangeWords
 from kling_daemon.app.watching import Watching
 from kling_daemon.backoff import Backoff
@@ -34,18 +36,16 @@ from kling_daemon.loader import InstalledPlugin
 from kling_daemon.polling import PollPolicy
 from kling_daemon.punctuality import JobKind
 from kling_daemon.receiver import PlainCallbacks, build_receiver
-from kling_daemon.service import StopSignal
+from kling_daemon.service import HangUp, StopSignal
 from kling_daemon.store import Store
 from kling_daemon.submission import submit_for
 from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import (
     Abandoner,
     Capabilities,
-    Confirm,
     Inbox,
     NoticeBoard,
     Tracker,
-    Trust,
     load_capability_key,
 )
 
@@ -76,17 +76,28 @@ async def run_daemon(
     clock: Clock | None = None,
     bus: Bus | None = None,
     stop: StopSignal | None = None,
+    read: Read | None = None,
+    hang_up: HangUp | None = None,
     ready: Callable[[Addresses], None] = lambda _addresses: None,
 ) -> None:
     """Run a daemon until it is asked to stop, by SIGTERM, SIGINT or through `stop`.
 
     Raises StoreError, TokenError or ListenError when it cannot start; then nothing runs any more. Once stopped, it
     returns within `service.stop_timeout`; where a signal asked for it, the process ends otherwise. What was cut off
-    costs no attempt and is taken up at the next start.
+    costs no attempt and is taken up at the next start. read: reads the configuration anew when a reload is asked for,
+    as by `hang_up`; without it there is nothing new to read.
     """
     stop = stop or StopSignal(settings.service.stop_timeout)
     with stop.installed():
-        running = _daemon(settings, handlers, plugins, clock=clock or SystemClock(), bus=bus)
+        running = _daemon(
+            settings,
+            handlers,
+            plugins,
+            clock=clock or SystemClock(),
+            bus=bus,
+            read=read or (lambda: (None, settings)),
+            hang_up=hang_up,
+        )
         async with running as addresses:
             log.info("ready", version=__version__, receiver=str(addresses.receiver), api=str(addresses.api))
             ready(addresses)
@@ -102,6 +113,8 @@ async def _daemon(
     *,
     clock: Clock,
     bus: Bus | None,
+    read: Read,
+    hang_up: HangUp | None,
 ) -> AsyncIterator[Addresses]:
     """Start the parts in the order in which they stand here; they stop in the reverse one."""
     directory, limit = settings.store.directory, settings.service.stop_timeout
@@ -135,7 +148,7 @@ async def _daemon(
         board = NoticeBoard(store, bus, clock, count=metrics.notice)
         capabilities = Capabilities(load_capability_key(directory))
         inbox = Inbox(
-            trust=_trust(settings, capabilities),
+            trust=trust_of(settings, capabilities),
             tracker=tracker,
             store=store,
             clock=clock,
@@ -179,7 +192,9 @@ async def _daemon(
             "expiry watch": Watching(ExpiryWatch(store, board, clock).look, every=expiry_watch.LOOK),
         }
         tail = EventTail(store.events, bus)
-        loops = {**account.loops, "event tail": tail, **watches}
+        live = live_parts(inbox=inbox, capabilities=capabilities, account=account)
+        reloader = Reloader(settings, read, live)
+        loops = {**account.loops, "event tail": tail, "reloader": reloader, **watches}
         await enter(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()
         services = ApiServices(
@@ -201,6 +216,7 @@ async def _daemon(
             kling_requests=lambda: requests,
             reconciliation=account.reconciliation,
             obstacles=store.obstacles,
+            reload=reloader.reload,
             tokens=tokens,
             names=OwnNames(settings.api.listen, settings.api.hosts),
         )
@@ -216,6 +232,8 @@ async def _daemon(
                 stop_timeout=answer_limit,
             )
         )
+        # Last, so that a signal during the start is heard once there is something to change.
+        stack.enter_context(hang_up.told_to(reloader.ask) if hang_up is not None else nullcontext())
         yield Addresses(receiver=receiver, api=api)
 
 
@@ -227,16 +245,4 @@ def _poll_policy(settings: Settings, hastened: Mapping[JobKind, timedelta]) -> P
         max_interval=poller.max_interval,
         overdue_after=poller.overdue_after,
         hastened=hastened,
-    )
-
-
-def _trust(settings: Settings, capabilities: Capabilities) -> Trust:
-    trust = settings.trust
-    return Trust(
-        path=settings.receiver.path,
-        secrets=webhook_secrets(settings),
-        capabilities=capabilities,
-        require_signature=trust.require_signature,
-        confirm=Confirm(trust.confirm),
-        tolerance=trust.tolerance,
     )

@@ -4,10 +4,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from kling_daemon.app import doubts_about_secrets, problems_with_secrets
-from kling_daemon.config import Loaded, Problem, find_config, load
+from kling_daemon.config import Loaded, Problem, Settings, find_config, load
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.loader import Discovery, configure, discover
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +37,13 @@ class Checked:
         return [*self.loaded.warnings, *self.doubts]
 
 
-def check(config: Path | None, *, for_run: bool) -> Checked:
-    """Read and check the configuration. Raises ConfigError only where a named file does not exist."""
+def check(config: Path | None, *, for_run: bool, discovery: Discovery | None = None) -> Checked:
+    """Read and check the configuration. Raises ConfigError only where a named file does not exist.
+
+    discovery: the plugins, where they were found already.
+    """
     loaded = load(find_config(config, os.environ, for_run=for_run), os.environ)
-    discovery = discover()
+    discovery = discovery or discover()
     if loaded.settings is None:
         return Checked(loaded=loaded, discovery=discovery, handlers=(), problems=())
     handlers, problems = configure(discovery, loaded.settings)
@@ -45,3 +52,16 @@ def check(config: Path | None, *, for_run: bool) -> Checked:
     more = [problem for problem in (*problems_with_secrets(loaded.settings), *problems) if problem.path not in told]
     doubts = tuple(doubts_about_secrets(loaded.settings))
     return Checked(loaded=loaded, discovery=discovery, handlers=handlers, problems=tuple(more), doubts=doubts)
+
+
+def check_again(checked: Checked, config: Path | None) -> tuple[Path | None, Settings]:
+    """Read anew what a daemon was started with; return the file and what it says. Raises ConfigError for any mistake.
+
+    The same file: where it is missing, be it only while an editor replaces it, the daemon must not go on with another,
+    or with the defaults. The plugins are those of the start: a process cannot replace code that it has imported.
+    """
+    again = check(checked.loaded.file or config, for_run=True, discovery=checked.discovery)
+    settings = again.loaded.settings_or_raise(again.problems)
+    for warning in again.warnings:
+        log.warning("doubtful configuration", key=warning.path, reason=warning.message)
+    return again.loaded.file, settings

@@ -4,15 +4,15 @@ from typing import Any
 
 import pydantic
 
-from kling_daemon.client.models import Answer, ChargeModel, HandlerModel, Moment, Page, PluginModel
-
-
-class ProblemOfConfigModel(Answer):
-    """A mistake in the configuration, or a warning about it."""
-
-    path: str
-    """The key, the variable or the file that is wrong."""
-    message: str
+from kling_daemon.client.models import (
+    Answer,
+    ChargeModel,
+    HandlerModel,
+    Moment,
+    Page,
+    PluginModel,
+    ProblemOfConfigModel,
+)
 
 
 class ConfiguredHandlerModel(Answer):

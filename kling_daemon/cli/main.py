@@ -22,6 +22,7 @@ VERBS = {
     "health": "kling_daemon.cli.health:health",
     "plugins": "kling_daemon.cli.plugins:plugins",
     "config": "kling_daemon.cli.config:config",
+    "reload": "kling_daemon.cli.reload:reload",
     "completion": "kling_daemon.cli.completion:completion",
 }
 

@@ -8,8 +8,11 @@ from kling_daemon.cli.exit_codes import FAILED, ConfigurationExit
 from kling_daemon.cli.where import Where, config_option, pass_where
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kling_daemon.cli.checking import Checked
     from kling_daemon.config import Settings
+    from kling_daemon.service import HangUp
 
 
 @click.command()
@@ -18,9 +21,14 @@ if TYPE_CHECKING:
 def run(where: Where) -> None:
     """Run the daemon until SIGTERM or Ctrl-C; a second signal ends it at once, which loses nothing.
 
+    SIGHUP has the configuration read anew, as `kling-daemon reload` does.
+
     Reads --config, else $KLING_DAEMON_CONFIG, else ./config.toml, else /etc/kling-daemon/config.toml, else runs on
     defaults. Exits with 78 and every mistake if the configuration cannot be used, with 1 if it cannot start.
     """
+    from kling_daemon.service import HangUp
+
+    hang_up = HangUp()  # before anything else, so that SIGHUP ends no daemon, not even one that is only starting
     from kling_daemon.cli.checking import check
     from kling_daemon.config import ConfigError
 
@@ -29,24 +37,26 @@ def run(where: Where) -> None:
         settings = checked.loaded.settings_or_raise(checked.problems)
     except ConfigError as error:
         raise ConfigurationExit(str(error)) from None
-    obstacles = _run(settings, checked)
+    obstacles = _run(settings, checked, where.config, hang_up)
     for obstacle in obstacles:
         click.echo(f"Error: {obstacle}", err=True)
     if obstacles:
         raise click.exceptions.Exit(FAILED)
 
 
-def _run(settings: "Settings", checked: "Checked") -> list[str]:
+def _run(settings: "Settings", checked: "Checked", config: "Path | None", hang_up: "HangUp") -> list[str]:
     """Run until the stop; return what kept the daemon from starting, if anything did."""
     import asyncio
     import io
     import os
     import sys
+    from functools import partial
 
     import structlog
 
     from kling_daemon.api import TokenError
     from kling_daemon.app import rare_collections, run_daemon
+    from kling_daemon.cli.checking import check_again
     from kling_daemon.listening import ListenError
     from kling_daemon.service import allow_many_open_files
     from kling_daemon.store import StoreError
@@ -65,7 +75,14 @@ def _run(settings: "Settings", checked: "Checked") -> list[str]:
     try:
         with rare_collections() as start_is_over:
             asyncio.run(
-                run_daemon(settings, checked.handlers, checked.discovery.plugins, ready=lambda _: start_is_over())
+                run_daemon(
+                    settings,
+                    checked.handlers,
+                    checked.discovery.plugins,
+                    read=partial(check_again, checked, config),
+                    hang_up=hang_up,
+                    ready=lambda _: start_is_over(),
+                )
             )
     except* (StoreError, TokenError, ListenError) as group:  # a group, where it happened inside a task group
         obstacles += [str(error) for error in _leaves(group)]

@@ -28,6 +28,7 @@ from kling_daemon.client.models import (
     NamedTaskModel,
     Page,
     PluginModel,
+    ReloadedModel,
     ReplayedModel,
     StatsModel,
     SubmitModel,
@@ -283,6 +284,10 @@ class Daemon:
     async def plugins(self) -> Page[PluginModel]:
         """Return the plugins that the daemon found when it started."""
         return await self._connection.get("plugins", Page[PluginModel])
+
+    async def reload(self) -> ReloadedModel:
+        """Have the configuration read anew; with a mistake in it nothing changes, and the answer names every one."""
+        return await self._connection.post("reload", {}, ReloadedModel)
 
     async def stats(self) -> StatsModel:
         """Return the daemon's numbers."""

@@ -100,6 +100,10 @@ class Poller:
                 async with asyncio.timeout(pause.total_seconds()):
                     await bell.wait()
 
+    def ask_about_hints(self, per_minute: float) -> None:
+        """Ask about hints at most so often, from the next query on."""
+        self._hint_pause = 60 / per_minute
+
     def stop(self) -> None:
         """Let `run` return when what was asked has been answered and recorded."""
         self._stopping.set()

@@ -70,6 +70,10 @@ class Inbox:
         self._backlog = backlog or Backlog()
         self._unstored, self._turned_away = Rarely(), Rarely()
 
+    def judge_by(self, trust: Trust) -> None:
+        """Judge every callback from now on by other rules; those that are taken together, by the same ones."""
+        self._trust = trust
+
     async def take(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, path: str) -> Answer:
         """Return the answer to a callback; any 2xx means that it is committed.
 

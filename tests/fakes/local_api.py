@@ -18,6 +18,7 @@ from kling_daemon.api.event_streams import MAX_LISTENERS, WRITE_WITHIN
 from kling_daemon.app.looping import looping
 from kling_daemon.bus import Bus
 from kling_daemon.client import Daemon, Target
+from kling_daemon.client.models import ReloadedModel
 from kling_daemon.clock import Clock, SystemClock
 from kling_daemon.config import TcpAddress, UnixAddress
 from kling_daemon.dispatch import HandlerStatus, Openness
@@ -35,6 +36,7 @@ from kling_daemon.tracking import Abandoner
 
 TOKEN = "made-up-token-of-at-least-thirty-two-characters"
 LOCAL = TcpAddress(host="127.0.0.1", port=0)
+UNCHANGED = ReloadedModel(file=None, applied=[], restart=[], problems=[])
 NOWHERE = Target(url="", token=TOKEN, token_from="the test")
 
 ARCHIVE = HandlerStatus(
@@ -63,6 +65,7 @@ class LocalApi:
     woken: list[str] = field(default_factory=list)
     series: dict[str, Series] = field(default_factory=dict)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    reloaded: ReloadedModel = UNCHANGED
     target: Target = NOWHERE
     application: web.Application | None = None
 
@@ -85,6 +88,10 @@ class LocalApi:
         recorded = await self.store.make_job(Intent(job=job, path=path, digest="0" * 64, callback_expected=False))
         self.bus.publish(recorded.events)
         return job
+
+    async def reload(self) -> ReloadedModel:
+        """Find what the test has made of the configuration."""
+        return self.reloaded
 
     async def record(self, news: News) -> Recorded:
         """Commit news and tell of it."""
@@ -180,6 +187,7 @@ async def local_api(
             kling_requests=lambda: {"tasks": 3},
             reconciliation=lambda: None,
             obstacles=lambda: api.obstacles,
+            reload=api.reload,
             tokens=tokens,
             names=OwnNames(address, hosts),
         )

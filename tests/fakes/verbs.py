@@ -158,6 +158,11 @@ VERBS = {
         prints=models.Page[models.TokenModel],
         codes={1: ("tokens", "revoke", "nobody")},
     ),
+    "reload": Verb(
+        words=("reload",),
+        prints=models.ReloadedModel,
+        elsewhere={78: "test_reload.py::test_mistakes_are_78_and_each_is_told"},
+    ),
     "stats": Verb(words=("stats",), prints=models.StatsModel),
     "health": Verb(
         words=("health",),

@@ -19,6 +19,7 @@ from kling_daemon.client.models.orders import (
     TrackModel,
 )
 from kling_daemon.client.models.problems import ProblemModel
+from kling_daemon.client.models.reloads import ProblemOfConfigModel, ReloadedModel
 from kling_daemon.client.models.stats import (
     HealthModel,
     MissedModel,
@@ -55,8 +56,10 @@ __all__ = [
     "Page",
     "PluginModel",
     "ProblemModel",
+    "ProblemOfConfigModel",
     "PunctualityModel",
     "ReconciliationModel",
+    "ReloadedModel",
     "ReplayModel",
     "ReplayedModel",
     "StatsModel",
