@@ -7,7 +7,7 @@ from kling_daemon.api.bodies import MAX_BODY
 from kling_daemon.api.deliveries import DeliveryRoutes
 from kling_daemon.api.description import DescriptionRoutes
 from kling_daemon.api.events import EventRoutes
-from kling_daemon.api.guard import require_token
+from kling_daemon.api.guard import let_anybody_in, require_token
 from kling_daemon.api.handlers import HandlerRoutes
 from kling_daemon.api.jobs import JobRoutes
 from kling_daemon.api.orders import OrderRoutes
@@ -58,7 +58,7 @@ def build_api(services: ApiServices) -> web.Application:
         middlewares=[
             answer_with_problems,
             require_own_name(services.names),
-            require_token(services.tokens, open_paths),
+            require_token(services.tokens, open_paths) if services.asks_for_token else let_anybody_in,
         ],
         client_max_size=MAX_BODY,
     )

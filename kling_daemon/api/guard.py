@@ -1,4 +1,4 @@
-"""Who may use the local API: those who show a token, as far as its scope reaches."""
+"""Who may use the local API: those who show a token, as far as its scope reaches; or, if so configured, anybody."""
 
 from collections.abc import Collection
 from http import HTTPStatus
@@ -14,7 +14,14 @@ _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _SCHEME = "bearer"
 _REALM = 'Bearer realm="kling-daemon"'
 CALLER = web.RequestKey("caller", str)
-"""Under which a request that changes something bears the name of its token."""
+"""Under which a request that changes something says, in words for people, who has sent it."""
+
+
+@web.middleware
+async def let_anybody_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Be the middleware that asks for no token: whoever reaches the API may do everything."""
+    request[CALLER] = "somebody who needed no token"
+    return await handler(request)
 
 
 def require_token(tokens: TokenRegistry, open_paths: Collection[str]) -> Middleware:
@@ -44,7 +51,7 @@ def require_token(tokens: TokenRegistry, open_paths: Collection[str]) -> Middlew
                 f"the token '{token.name}' may see everything and change nothing; this takes one of scope admin",
                 headers={"WWW-Authenticate": f'{_REALM}, error="insufficient_scope"'},
             )
-        request[CALLER] = token.name
+        request[CALLER] = f"the bearer of the token '{token.name}'"
         return await handler(request)
 
     return guard

@@ -122,7 +122,7 @@ class JobRoutes(Routes):
         """
         job = await find_job(self._read, ref)
         try:
-            lost = await self._services.abandon(job, f"the bearer of the token '{request[CALLER]}'")
+            lost = await self._services.abandon(job, request[CALLER])
         except NotAbandonableError as error:
             raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
         return job_model(lost, self._services)

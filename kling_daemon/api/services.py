@@ -87,5 +87,7 @@ class ApiServices:
     """Reads the configuration anew."""
     tokens: TokenRegistry
     """Who may use the API."""
+    asks_for_token: bool
+    """False where whoever reaches the API may do everything."""
     names: OwnNames
     """Which names in requests mean this daemon."""

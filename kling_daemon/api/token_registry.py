@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import structlog
 
+from kling_daemon.api.signed_tokens import SignedTokens
 from kling_daemon.clock import Clock
 from kling_daemon.scopes import Scope
 from kling_daemon.store import KnownToken, Store, StoreUnavailableError
@@ -41,11 +42,12 @@ class _Reading:
 class TokenRegistry:
     """The tokens that are good now. What it changes is on disk before it counts."""
 
-    def __init__(self, store: Store, clock: Clock, tokens: Iterable[KnownToken]) -> None:
-        """Take what is kept; `TokenRegistry.open` reads it."""
+    def __init__(self, store: Store, clock: Clock, tokens: Iterable[KnownToken], signed: SignedTokens) -> None:
+        """Take what is kept, and what tells tokens that the first one has signed; `TokenRegistry.open` reads it."""
         self._store = store
         self._clock = clock
         self._tokens = {token.name: token for token in tokens}
+        self._signed = signed
         self._readings: set[_Reading] = set()
 
     @classmethod
@@ -53,14 +55,14 @@ class TokenRegistry:
         """Return the tokens that the store keeps, and the first one; it takes the place of an earlier first one."""
         made = KnownToken(name=FIRST, scope=Scope.ADMIN, digest=digest(first), made_at=clock.now())
         await store.keep_token(made)
-        return cls(store, clock, await store.read.tokens())
+        return cls(store, clock, await store.read.tokens(), SignedTokens(first))
 
     def all(self) -> list[KnownToken]:
         """Return every token, in the order of their names."""
         return sorted(self._tokens.values(), key=lambda token: token.name)
 
     async def admit(self, text: str) -> KnownToken | None:
-        """Return the token that was shown to us, if it is good, and note that it was used.
+        """Return the token that was shown to us, if it is good, or that has signed what was; note that it was used.
 
         Judging takes as long for a wrong one as for a right one. The first use of a day is written down, which the
         request waits for, but not long.
@@ -74,7 +76,9 @@ class TokenRegistry:
     def _find(self, text: str) -> KnownToken | None:
         given = digest(text)
         matches = [known for known in self._tokens.values() if hmac.compare_digest(given, known.digest)]
-        return matches[0] if matches else None
+        if matches:
+            return matches[0]
+        return self._tokens[FIRST] if self._signed.accept(text, self._clock.now()) else None
 
     async def _note_use(self, token: KnownToken, day: date) -> None:
         self._tokens[token.name] = replace(token, used_on=day)

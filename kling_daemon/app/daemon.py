@@ -218,6 +218,7 @@ async def _daemon(
             obstacles=store.obstacles,
             reload=reloader.reload,
             tokens=tokens,
+            asks_for_token=settings.api.auth == "token",
             names=OwnNames(settings.api.listen, settings.api.hosts),
         )
         answer_limit = limit * _LISTENER_SHARE

@@ -27,6 +27,11 @@ def cautions(settings: Settings) -> Iterator[Caution]:
             keys=(("receiver", "public_url"),),
             message="is http://, so whoever is on the way reads callbacks and the capabilities in their URLs; use https://",
         )
+    if settings.api.auth == "none":
+        yield Caution(
+            keys=(("api", "auth"),),
+            message='is "none", so every program and user who reaches api.listen may have jobs made and paid',
+        )
 
 
 def _is_plain_and_public(url: str) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kling_daemon.config.addresses import collide
+from kling_daemon.config.addresses import TcpAddress, collide
+from kling_daemon.config.cautions import is_loopback
 from kling_daemon.config.layers import Key
 from kling_daemon.config.settings import Settings
 
@@ -23,6 +24,12 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(
             keys=(("api", "listen"), ("receiver", "listen")),
             message="must differ from receiver.listen: the receiver is public, the API is not",
+        )
+    listen = settings.api.listen
+    if settings.api.auth == "none" and isinstance(listen, TcpAddress) and not is_loopback(listen.host):
+        yield Contradiction(
+            keys=(("api", "auth"), ("api", "listen")),
+            message='"none" is for loopback and Unix sockets: elsewhere any machine could have jobs made and paid',
         )
     if settings.trust.require_signature and not settings.trust.secrets:
         yield Contradiction(

@@ -133,6 +133,8 @@ class ApiSettings(Section):
     """`[api]`: the local listener for people and programs."""
 
     listen: TcpOrUnix = TcpAddress(host="127.0.0.1", port=8766)
+    auth: Literal["token", "none"] = "token"
+    """Whether a token is asked for; without one, whoever reaches the API may do everything."""
     hosts: tuple[HostName, ...] = ()
     """Names that requests may be addressed to, besides this machine's own, `listen` and IP addresses."""
 

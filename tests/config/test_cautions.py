@@ -45,3 +45,8 @@ def test_what_is_wrong_anyway_is_not_warned_of_as_well(tmp_path):
 )  # fmt: skip
 def test_loopback_is_what_only_this_machine_reaches(host, expected):
     assert is_loopback(host) is expected
+
+
+def test_an_api_without_tokens_is_warned_of():
+    [warning] = warned(API__AUTH="none")
+    assert warning.startswith('KLING_DAEMON_API__AUTH: is "none", so every program and user')

@@ -40,3 +40,14 @@ def test_access_key_and_secret_key_go_together_from_wherever_they_come():
 def test_what_follows_from_another_mistake_is_not_told_as_well():
     assert len(told(API__LISTEN="127.0.0.1:8765", RECEIVER__LISTEN="nonsense")) == 1
     assert len(told(TRUST__REQUIRE_SIGNATURE="true", TRUST__SECRETS__A="literal")) == 1
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8766", "[::]:8766", "192.0.2.1:8766", "box.example:8766"])
+def test_no_token_needs_an_address_that_only_this_machine_reaches(address):
+    [problem] = told(API__AUTH="none", API__LISTEN=address)
+    assert problem.startswith('KLING_DAEMON_API__AUTH: "none" is for loopback and Unix sockets')
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8766", "[::1]:8766", "localhost:8766", "unix:/run/api.sock"])
+def test_on_this_machine_a_token_need_not_be_asked_for(address):
+    assert told(API__AUTH="none", API__LISTEN=address) == []

@@ -152,6 +152,7 @@ async def local_api(
     most_listeners: int = MAX_LISTENERS,
     first_token: str = TOKEN,
     hosts: Sequence[str] = (),
+    asks_for_token: bool = True,
 ):
     """Run the API until the context is left; what the store draws by lot is the same each time."""
     async with Store.open(directory, clock=clock or SystemClock(), random=Random(1)) as store:  # noqa: S311 - no secret
@@ -189,6 +190,7 @@ async def local_api(
             obstacles=lambda: api.obstacles,
             reload=api.reload,
             tokens=tokens,
+            asks_for_token=asks_for_token,
             names=OwnNames(address, hosts),
         )
         api.application = build_api(services)

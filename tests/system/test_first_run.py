@@ -102,3 +102,23 @@ async def test_a_command_with_a_wrong_token_or_none_says_where_it_took_it_from(m
             assert "KLING_DAEMON_TOKEN" in ended.err
             assert "a-wrong-token" not in ended.err
         assert daemon.token not in daemon.text
+
+
+async def test_the_first_token_is_exchanged_by_deleting_its_file_and_a_restart(machine):
+    async with machine.daemon("run") as daemon:
+        old = daemon.token
+        assert await daemon.stop() == 0
+    (machine.state / "api-token").unlink()
+    async with machine.daemon("run") as daemon:
+        assert daemon.token != old
+        assert daemon.typed("jobs", "list").status == 0
+        refused = machine.typed("jobs", "list", KLING_DAEMON_URL=f"http://{daemon.api}", KLING_DAEMON_TOKEN=old)
+        assert refused.status == 1
+        assert await daemon.stop() == 0
+
+
+async def test_a_daemon_that_asks_for_no_token_warns_of_it_and_is_there_for_everybody(machine):
+    async with machine.daemon("run", KLING_DAEMON_API__AUTH="none") as daemon:
+        assert daemon.said("doubtful configuration", key="KLING_DAEMON_API__AUTH")
+        assert machine.typed("jobs", "list", KLING_DAEMON_URL=f"http://{daemon.api}").status == 0
+        assert await daemon.stop() == 0
