@@ -202,6 +202,42 @@ def test_the_id_the_time_and_every_byte_are_signed():
     assert flaw_of(headers(GOOD), secrets=[]) is Flaw.NO_SIGNATURE
 
 
+ENTRIES = ["good", "stranger", "v2", "v1,", "v1,!", "", "v1,AAAA", "cut", "longer", "commas", "v1a,AAAA"]
+
+
+@given(
+    entries=st.lists(st.sampled_from(ENTRIES), max_size=6),
+    spaces=st.integers(1, 3),
+    off=st.integers(-310, 310),
+    spelling=st.sampled_from(["{}", "0{}", "+{}", "{}.0", " {}"]),
+    webhook_id=st.sampled_from(["msg_1", "m.1", "m 1", "ä", "-"]),
+)
+def test_what_is_taken_is_what_is_right_and_the_reference_takes_it_too(entries, spaces, off, spelling, webhook_id):
+    now = datetime.now(UTC).replace(microsecond=0)
+    timestamp = spelling.format(int((now - EPOCH).total_seconds()) + off)
+    content = f"{webhook_id}.{timestamp}.".encode() + BODY
+    good = SECRET.sign(content)
+    made = {
+        "good": good,
+        "stranger": OTHER.sign(content),
+        "cut": good[:-2],
+        "longer": f"{good}A",
+        "commas": f"{good},{good}",
+        "v2": good.replace("v1", "v2"),
+    }
+    listed = [made.get(entry, entry) for entry in entries]
+    given_headers = headers((" " * spaces).join(listed), webhook_id=webhook_id, timestamp=timestamp)
+    is_right = "good" in entries and abs(off) <= 300 and timestamp.isdigit() and webhook_id in {"msg_1", "-"}
+    if not is_right:
+        flaw_of(given_headers, now=now)
+        return
+    assert verify([SECRET], given_headers, BODY, now=now) is SECRET
+    # The reference looks at the clock itself, writes the time anew, and breaks on what is malformed.
+    if abs(off) < 250 and timestamp[0] != "0" and spaces == 1 and {*entries} <= {"good", "stranger", "v2"}:
+        reference = standardwebhooks.Webhook(base64.b64encode(SECRET.key).decode())
+        assert reference.verify(BODY, given_headers) == {"id": "1"}
+
+
 any_text = st.one_of(st.text(), st.text(st.characters()), st.sampled_from(["v1,", "v1,=", "1", GOOD, str(SECONDS)]))
 
 
