@@ -18,6 +18,7 @@ from kling_daemon.app.expiry_watch import ExpiryWatch
 from kling_daemon.app.live_parts import live_parts, trust_of
 from kling_daemon.app.looping import Loop, looping
 from kling_daemon.app.overdue_watch import OverdueWatch
+from kling_daemon.app.porters import api_porter, receiver_porter
 from kling_daemon.app.punctuality import PunctualityWatch
 from kling_daemon.app.reloading import Read, Reloader
 from kling_daemon.app.retention import Retention
@@ -222,7 +223,9 @@ async def _daemon(
             names=OwnNames(settings.api.listen, settings.api.hosts),
         )
         answer_limit = limit * _LISTENER_SHARE
-        api = await enter(listening(build_api(services), settings.api.listen, stop_timeout=answer_limit))
+        api = await enter(
+            listening(build_api(services), settings.api.listen, porter=api_porter(metrics), stop_timeout=answer_limit)
+        )
         path, max_body = settings.receiver.path, settings.receiver.max_body
         plain = await enter(PlainCallbacks.running(inbox, path=path, max_body=max_body))
         receiver = await enter(
@@ -230,6 +233,7 @@ async def _daemon(
                 build_receiver(inbox, path=path, max_body=max_body),
                 settings.receiver.listen,
                 shortcut=plain,
+                porter=receiver_porter(metrics),
                 stop_timeout=answer_limit,
             )
         )

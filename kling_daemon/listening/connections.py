@@ -1,14 +1,20 @@
 """Connections that keep quiet: what is no HTTP gets one short answer and one short line in the log.
 
+They also tell the porter what they are at, so that those who dawdle are sent away.
+
 aiohttp's own answer to it repeats the bytes that came and names the versions of its parts, and its log line is a
 traceback, so that anybody who can connect could fill the log.
 """
 
+import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
+
+from kling_daemon.listening.patience import Stage
+from kling_daemon.listening.porter import Porter, Standing
 
 log = structlog.get_logger(__name__)
 
@@ -18,7 +24,66 @@ _PROBLEM = {"type": "about:blank", "title": "Bad Request", "status": 400, "detai
 class QuietConnection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ()
+    __slots__ = ("_half_of", "_link", "_porter")
+
+    def __init__(self, porter: Porter, manager: web.Server, **settings: object) -> None:
+        """Take who lets it in, and what every connection of aiohttp's takes."""
+        super().__init__(manager, **settings)  # type: ignore[arg-type]
+        self._porter = porter
+        self._link: asyncio.Transport | None = None  # aiohttp lets go of its own before the connection is gone
+        self._half_of = 0  # nor is the first request there as soon as the connection is
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, if the porter has room."""
+        self._link = cast("asyncio.Transport", transport)
+        if self._porter.admit(self, self._loop.time()):
+            super().connection_made(transport)
+        else:
+            self._link.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        self._porter.forget(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        before = self._request_count
+        super().data_received(data)
+        if data and self._request_count == before:
+            self._note_half_a_head()
+
+    def _note_half_a_head(self) -> None:
+        """Remember that the next request has begun, when what came can only be a part of its head."""
+        if self._waiter is not None and not self._messages and not self._request_in_progress:
+            self._half_of = self._request_count
+
+    def standing(self) -> Standing:
+        """Return what it is at, for the porter."""
+        count, link = self._request_count, self._link
+        if link is None or link.is_closing():
+            return (Stage.CLOSING, count, 0 if link is None else link.get_write_buffer_size())
+        payload = None
+        if self._messages:
+            payload = self._messages[0][1]
+        elif self._current_request is not None:
+            payload = self._current_request.content
+        if payload is not None and not payload.is_eof():
+            return (Stage.BODY, count, payload.total_bytes)
+        if self._paused:
+            return (Stage.UNREAD, count, link.get_write_buffer_size())
+        if self._request_in_progress or self._messages:
+            return (Stage.ANSWERING, count, 0)
+        if self._half_of == count:
+            return (Stage.HEAD, count, 0)
+        # While aiohttp reads on in a body that nobody wanted, it waits for no request.
+        return (Stage.IDLE if self._waiter is not None else Stage.BODY, count, 0)
+
+    def send_away(self) -> None:
+        """Close it at once."""
+        self.force_close()
+        if self._link is not None:
+            self._link.abort()
 
     def handle_error(
         self,

@@ -5,40 +5,46 @@ from datetime import timedelta
 from aiohttp import web
 
 from kling_daemon.listening.connections import QuietConnection
+from kling_daemon.listening.porter import Porter
 from kling_daemon.listening.shortcut import Shortcut, ShortcutConnection
+
+_NEVER = timedelta(days=365)
+"""When aiohttp closes an idle connection: the porter does that, by one timer for all."""
 
 
 class QuietRunner(web.AppRunner):
     """An `AppRunner` that makes connections of ours; there is no access log."""
 
     def __init__(
-        self, application: web.Application, *, shortcut: Shortcut | None, idle: timedelta, stop_timeout: timedelta
+        self, application: web.Application, *, shortcut: Shortcut | None, porter: Porter, stop_timeout: timedelta
     ) -> None:
-        """Take what is served, what answers some requests in its place, and how long requests may take to end.
+        """Take what is served, what answers some requests in its place, who lets connections in, and the stop's limit.
 
-        idle: how long a connection may bring no whole head of a request; it is hung up on then.
+        stop_timeout: how long requests may take to end.
         """
         super().__init__(
             application,
             access_log=None,
-            keepalive_timeout=idle.total_seconds(),
+            keepalive_timeout=_NEVER.total_seconds(),
             shutdown_timeout=stop_timeout.total_seconds(),
         )
         self._shortcut = shortcut
+        self._porter = porter
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(made, self._shortcut)
+        return _Server(made, self._shortcut, self._porter)
 
 
 class _Server(web.Server):
     """A server like the one that aiohttp has made, which takes the class of its connections nowhere else."""
 
-    def __init__(self, made: web.Server, shortcut: Shortcut | None) -> None:
+    def __init__(self, made: web.Server, shortcut: Shortcut | None, porter: Porter) -> None:
         super().__init__(made.request_handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001 - see above
         self._shortcut = shortcut
+        self._porter = porter
 
     def __call__(self) -> web.RequestHandler:
         if self._shortcut is None:
-            return QuietConnection(self, loop=self._loop, **self._kwargs)
-        return ShortcutConnection(self._shortcut, self, loop=self._loop, **self._kwargs)
+            return QuietConnection(self._porter, self, loop=self._loop, **self._kwargs)
+        return ShortcutConnection(self._shortcut, self._porter, self, loop=self._loop, **self._kwargs)

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
 from kling_daemon.listening.connections import QuietConnection
+from kling_daemon.listening.porter import Porter
 
 LONGEST_BODY = 64 * 1024
 """The longest body that a shortcut may take, in bytes: a connection holds as much without anybody reading it."""
@@ -41,16 +42,19 @@ class ShortcutConnection(QuietConnection):
 
     __slots__ = ("_shortcut",)
 
-    def __init__(self, shortcut: Shortcut, manager: web.Server, **settings: object) -> None:
-        """Take the shortcut, and what every connection of aiohttp's takes."""
-        super().__init__(manager, **settings)  # type: ignore[arg-type]
+    def __init__(self, shortcut: Shortcut, porter: Porter, manager: web.Server, **settings: object) -> None:
+        """Take the shortcut, and what every connection takes."""
+        super().__init__(porter, manager, **settings)
         self._shortcut = shortcut
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and see to the request that it completes."""
         waiter, self._waiter = self._waiter, None  # or aiohttp would wake its task for any request
-        super().data_received(data)
+        before = self._request_count
+        web.RequestHandler.data_received(self, data)
         self._waiter = waiter
+        if data and self._request_count == before:
+            self._note_half_a_head()
         self._see_to_the_next()
 
     def resume_writing(self) -> None:
@@ -71,7 +75,6 @@ class ShortcutConnection(QuietConnection):
         elif body.is_eof():
             self._request_in_progress = True
             self._take_from_queue()
-            self._stay_open()
             self._shortcut.take(message, body.read_nowait(), self._answer)
 
     def _take_from_queue(self) -> None:
@@ -89,11 +92,4 @@ class ShortcutConnection(QuietConnection):
                 self.transport.close()
         if self._handler_waiter is not None:  # a stop waits for this answer
             self._handler_waiter.set_result(None)
-        self._stay_open()
         self._see_to_the_next()
-
-    def _stay_open(self) -> None:
-        """Let the time count anew after which an idle connection is closed."""
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self._keepalive_handle is None and self.transport is not None:
-            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)

@@ -12,15 +12,13 @@ from pathlib import Path
 from aiohttp import web
 
 from kling_daemon.config import Address, TcpAddress, UnixAddress
+from kling_daemon.listening.patience import Patience
+from kling_daemon.listening.porter import Porter
 from kling_daemon.listening.runner import QuietRunner
 from kling_daemon.listening.shortcut import Shortcut
 
 SOCKET_MODE = 0o660
 """Owner and group may connect; the token is asked for all the same."""
-
-IDLE = timedelta(seconds=75)
-"""How long a connection may bring no whole head of a request. aiohttp would wait for an hour, and whoever can connect
-could have the daemon hold as many files open as it may; senders hang up on their own idle connections before this."""
 
 
 class ListenError(Exception):
@@ -33,34 +31,39 @@ async def listening(
     address: Address,
     *,
     shortcut: Shortcut | None = None,
-    idle: timedelta = IDLE,
+    porter: Porter | None = None,
     stop_timeout: timedelta = timedelta(seconds=5),
 ) -> AsyncIterator[Address]:
     """Serve the application until the context is left; yield the address, its port the one that was bound.
 
-    shortcut: what may answer some requests in the application's place. idle: how long a connection may bring no whole
-    head of a request before it is hung up on. On leaving, requests under way have
-    `stop_timeout` to end. Raises ListenError.
+    shortcut: what may answer some requests in the application's place. porter: lets connections in, and sends away
+    those that dawdle; a new one for each listener. On leaving, requests under way have `stop_timeout` to end. Raises
+    ListenError.
     """
-    runner = QuietRunner(application, shortcut=shortcut, idle=idle, stop_timeout=stop_timeout)
+    porter = Porter(Patience()) if porter is None else porter
+    runner = QuietRunner(application, shortcut=shortcut, porter=porter, stop_timeout=stop_timeout)
     if isinstance(address, TcpAddress):
-        async with _running(runner):
+        async with _running(runner, porter):
             yield await _start_tcp(runner, address)
     else:
         # The file goes last, so that nobody who finds it gone need wait for an answer.
         with _unix_socket(address.path) as bound:
-            async with _running(runner):
+            async with _running(runner, porter):
                 await web.SockSite(runner, bound).start()
                 yield address
 
 
 @asynccontextmanager
-async def _running(runner: web.AppRunner) -> AsyncIterator[None]:
+async def _running(runner: web.AppRunner, porter: Porter) -> AsyncIterator[None]:
     await runner.setup()
+    porter.open()
     try:
         yield
     finally:
-        await runner.cleanup()
+        try:
+            await runner.cleanup()
+        finally:
+            porter.close()
 
 
 async def _start_tcp(runner: web.AppRunner, address: TcpAddress) -> TcpAddress:

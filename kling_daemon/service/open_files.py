@@ -18,3 +18,9 @@ def allow_many_open_files() -> int:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def open_files() -> int:
+    """Return how many files the process may have open, and no more than it would ask for."""
+    now = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return ENOUGH if now == resource.RLIM_INFINITY else min(ENOUGH, now)

@@ -34,6 +34,9 @@ class Metrics:
         )
         self._hints_evicted = self._counter("hints_evicted", "Unproved callbacks that gave way to newer ones.")
         self._rings_dropped = self._counter("bus_rings_dropped", "Rings of the bus that found a listener's queue full.")
+        self._sent_away = self._counter(
+            "connections_sent_away", "Connections that were too slow or had to make room.", "listener", "why"
+        )
         self._removed = self._counter("removed", "Old rows that were removed.", "kind")
         self._open_jobs = Gauge(
             "open_jobs", "Jobs that have not come to their end.", ["state"], namespace=_PREFIX, registry=self._registry
@@ -95,6 +98,10 @@ class Metrics:
     def hints_evicted(self, count: int) -> None:
         """Count hints that gave way to newer ones."""
         self._hints_evicted.inc(count)
+
+    def sent_away(self, listener: str, why: str) -> None:
+        """Count a connection that was closed for its slowness or for want of room."""
+        self._sent_away.labels(listener, why).inc()
 
     def removed(self, kind: str, count: int) -> None:
         """Count old rows that were removed."""

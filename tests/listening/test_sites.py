@@ -1,7 +1,5 @@
-import asyncio
 import socket
 import stat
-from datetime import timedelta
 
 import pytest
 from aiohttp import web
@@ -84,35 +82,3 @@ async def test_a_host_that_is_not_ours_is_named():
     with pytest.raises(ListenError, match=r"cannot listen on 203\.0\.113\.1:9: Cannot assign requested address$"):
         async with listening(web.Application(), TcpAddress(host="203.0.113.1", port=9)):
             pass
-
-
-@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
-async def test_whoever_brings_no_whole_request_is_hung_up_on(path, begun):
-    async with listening(web.Application(), UnixAddress(path=path), idle=timedelta(milliseconds=50)):
-        reader, writer = await asyncio.open_unix_connection(path)
-        writer.write(begun)
-        async with asyncio.timeout(20):
-            assert await reader.read() == b""
-        writer.close()
-
-
-async def test_an_answer_may_take_longer_than_a_connection_may_be_idle(path):
-    asked, may_answer = asyncio.Event(), asyncio.Event()
-
-    async def answer(_request):
-        asked.set()
-        await may_answer.wait()
-        return web.Response(text="late")
-
-    application = web.Application()
-    application.router.add_get("/", answer)
-    async with listening(application, UnixAddress(path=path), idle=timedelta(milliseconds=50)), asyncio.timeout(20):
-        reader, writer = await asyncio.open_unix_connection(path)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        await asked.wait()
-        idle_since_then, idle_writer = await asyncio.open_unix_connection(path)
-        assert await idle_since_then.read() == b""
-        may_answer.set()
-        assert (await reader.read()).endswith(b"late")
-        for one in (writer, idle_writer):
-            one.close()

@@ -35,6 +35,7 @@ def test_everything_that_is_counted_is_shown(metrics):
     metrics.kling_request("tasks", "ok")
     metrics.missed_callback("/v1/videos/text2video", None)
     metrics.hints_evicted(2)
+    metrics.sent_away("receiver", "slow")
     metrics.ring_dropped()
     metrics.commit(40, 0.003)
     shown = samples(metrics)
@@ -49,6 +50,7 @@ def test_everything_that_is_counted_is_shown(metrics):
         ("kling_daemon_kling_requests_total", "ok", "tasks"): 1,
         ("kling_daemon_missed_callbacks_total", "/v1/videos/text2video", "unknown"): 1,
         ("kling_daemon_hints_evicted_total",): 2,
+        ("kling_daemon_connections_sent_away_total", "receiver", "slow"): 1,
         ("kling_daemon_bus_rings_dropped_total",): 1,
         ("kling_daemon_commit_units_sum",): 40,
         ("kling_daemon_commit_seconds_count",): 1,

@@ -1,0 +1,131 @@
+"""Lets connections in, and sends away those that dawdle: when their time is over, or when others need the room.
+
+A thousand connections that bring a byte now and then cost their owner nothing. Here they cost us little: each one is
+looked at twice a second, and nothing of this is done per request.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from kling_daemon.listening.patience import Patience, Stage
+
+MOST = 4096
+"""How many connections a listener has unless it is told otherwise."""
+
+Standing = tuple[Stage, int, int]
+"""What a connection is at, how many requests it has brought, and a number that changes as bytes come or are taken."""
+
+_ARRIVED: Standing = (Stage.HEAD, 0, 0)
+
+
+class Connection(Protocol):
+    """What the porter wants of a connection."""
+
+    def standing(self) -> Standing:
+        """Return what it is at; cheap."""
+        ...
+
+    def send_away(self) -> None:
+        """Close it at once; what it has not taken yet is dropped."""
+        ...
+
+
+class _Guest:
+    """A connection, and since when it has stood as it was seen to stand last."""
+
+    __slots__ = ("connection", "since", "standing")
+
+    def __init__(self, connection: Connection, since: float) -> None:
+        self.connection = connection
+        self.since = since
+        self.standing = _ARRIVED
+
+
+class Porter:
+    """The book of one listener's connections."""
+
+    def __init__(
+        self, patience: Patience, *, most: int = MOST, on_sent_away: Callable[[str], None] = lambda _why: None
+    ) -> None:
+        """Take the limits. on_sent_away: is told why: `slow`, `full`, or `refused` for one that was not let in."""
+        self._patience = patience
+        self._most = most
+        self._on_sent_away = on_sent_away
+        self._guests: dict[Connection, _Guest] = {}
+        # Who may have to go if there is no room, the first one first, as of the last look.
+        self._incomplete: deque[_Guest] = deque()
+        self._idle: deque[_Guest] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._looked = 0.0
+
+    def open(self) -> None:
+        """Look after the connections from now on, in the running loop, until `close`."""
+        loop = asyncio.get_running_loop()
+        self._looked = loop.time()
+        self._timer = loop.call_later(self._patience.look, self._look, loop)
+
+    def close(self) -> None:
+        """Look after none any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def __len__(self) -> int:
+        return len(self._guests)
+
+    def admit(self, connection: Connection, now: float) -> bool:
+        """Note a connection that was accepted; False when there is no room, not even by sending another away."""
+        if len(self._guests) >= self._most and not self._make_room():
+            self._on_sent_away("refused")
+            return False
+        guest = self._guests[connection] = _Guest(connection, now)
+        self._incomplete.append(guest)
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """Note that a connection is gone."""
+        self._guests.pop(connection, None)
+
+    def _make_room(self) -> bool:
+        """Send away who has brought no complete request for the longest time, else who has been idle for longest.
+
+        Who is not at that any more leaves the queue until the next look: a flood of connections costs no search each.
+        """
+        for queue, stages in ((self._incomplete, (Stage.HEAD, Stage.BODY)), (self._idle, (Stage.IDLE,))):
+            while queue:
+                guest = queue.popleft()
+                if guest.connection in self._guests and guest.connection.standing()[0] in stages:
+                    self._send_away(guest, "full")
+                    return True
+        return False
+
+    def _send_away(self, guest: _Guest, why: str) -> None:
+        self.forget(guest.connection)
+        self._on_sent_away(why)
+        guest.connection.send_away()
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at each connection; what it is at now it is taken to have begun right after the look before."""
+        now, before = loop.time(), self._looked
+        self._looked = now
+        self._timer = loop.call_at(now + self._patience.look, self._look, loop)
+        limits = {stage: self._patience.with_stage(stage) for stage in Stage}
+        staying: dict[Stage, list[_Guest]] = {stage: [] for stage in Stage}
+        for guest in list(self._guests.values()):
+            standing = stage, requests, _ = guest.connection.standing()
+            if self._patience.whole:
+                standing = (stage, requests, 0)
+            if standing != guest.standing:
+                guest.standing, guest.since = standing, before
+            limit = limits[stage]
+            if limit is not None and now + self._patience.look > guest.since + limit:
+                self._send_away(guest, "slow")
+            else:
+                staying[stage].append(guest)
+        self._incomplete = _by_age([*staying[Stage.HEAD], *staying[Stage.BODY]])
+        self._idle = _by_age(staying[Stage.IDLE])
+
+
+def _by_age(guests: Iterable[_Guest]) -> deque[_Guest]:
+    return deque(sorted(guests, key=lambda guest: guest.since))
