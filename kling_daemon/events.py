@@ -51,6 +51,8 @@ class NoticeKind(StrEnum):
     """Jobs have been open for too long. None is ended because of that."""
     RESULTS_EXPIRING = "results.expiring"
     """A handler has not got completed jobs whose results Kling is about to delete."""
+    TLS_CERTIFICATE = "tls.certificate"
+    """A listener's certificate is about to end, or its files hold none that can be used while the one before is."""
     KLING_STATUS = "kling.status"
     """Kling says of a task that it stands as no version of Kling's API that is known here says."""
     KLING_REFUSED = "kling.refused"

@@ -11,8 +11,18 @@ import structlog
 
 from kling_daemon import __version__
 from kling_daemon.api import ApiServices, EventStreams, EventTail, OwnNames, TokenRegistry, build_api, ensure_token
-from kling_daemon.app import clock_watch, expiry_watch, overdue_watch, punctuality, retention, strange_words
+from kling_daemon.app import (
+    certificate_watch,
+    clock_watch,
+    expiry_watch,
+    overdue_watch,
+    punctuality,
+    retention,
+    strange_words,
+)
 from kling_daemon.app.account import Parts, open_account
+from kling_daemon.app.certificate_watch import CertificateWatch
+from kling_daemon.app.certificates import open_certificates
 from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.expiry_watch import ExpiryWatch
 from kling_daemon.app.live_parts import live_parts, trust_of
@@ -128,6 +138,7 @@ async def _daemon(
         requests[verb] += 1
         metrics.kling_request(verb, outcome)
 
+    certificates = open_certificates(settings)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         store = await enter(
@@ -184,7 +195,9 @@ async def _daemon(
         retain = Retention(store, keep=settings.store.retention, count=metrics.removed).step
         watch_clock = ClockWatch(store, clock, last_written=last_written).step
         overdue = OverdueWatch(store, board, clock, after=policy.overdue_after, measure=metrics.overdue_jobs)
+        watch_certificates = CertificateWatch(certificates, board, clock, measure=metrics.certificate)
         watches: dict[str, Loop] = {
+            "certificate watch": Watching(watch_certificates.look, every=certificate_watch.LOOK),
             "clock watch": Watching(watch_clock, every=clock_watch.LOOK),
             "retention": Watching(retain, every=retention.TROUBLED, first=retention.FIRST),
             "punctuality": Watching(PunctualityWatch(store, clock, policy, hastened).look, every=punctuality.LOOK),
@@ -194,7 +207,7 @@ async def _daemon(
         }
         tail = EventTail(store.events, bus)
         live = live_parts(inbox=inbox, capabilities=capabilities, account=account)
-        reloader = Reloader(settings, read, live)
+        reloader = Reloader(settings, read, [*live, watch_certificates.prepare])
         loops = {**account.loops, "event tail": tail, "reloader": reloader, **watches}
         await enter(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()
@@ -223,8 +236,15 @@ async def _daemon(
             names=OwnNames(settings.api.listen, settings.api.hosts),
         )
         answer_limit = limit * _LISTENER_SHARE
+        tls = {listener: certificate.context for listener, certificate in certificates.items()}
         api = await enter(
-            listening(build_api(services), settings.api.listen, porter=api_porter(metrics), stop_timeout=answer_limit)
+            listening(
+                build_api(services),
+                settings.api.listen,
+                porter=api_porter(metrics),
+                tls=tls.get("api"),
+                stop_timeout=answer_limit,
+            )
         )
         path, max_body = settings.receiver.path, settings.receiver.max_body
         plain = await enter(PlainCallbacks.running(inbox, path=path, max_body=max_body))
@@ -234,6 +254,7 @@ async def _daemon(
                 settings.receiver.listen,
                 shortcut=plain,
                 porter=receiver_porter(metrics),
+                tls=tls.get("receiver"),
                 stop_timeout=answer_limit,
             )
         )

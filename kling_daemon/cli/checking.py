@@ -6,7 +6,8 @@ from pathlib import Path
 
 import structlog
 
-from kling_daemon.app import doubts_about_secrets, problems_with_secrets
+from kling_daemon.app import doubts_about_secrets, examine_certificates, problems_with_secrets
+from kling_daemon.clock import SystemClock
 from kling_daemon.config import Loaded, Problem, Settings, find_config, load
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.loader import Discovery, configure, discover
@@ -22,9 +23,9 @@ class Checked:
     discovery: Discovery
     handlers: tuple[ConfiguredHandler, ...]
     problems: tuple[Problem, ...]
-    """Those that only plugins and the wire know of; the others are in `loaded`."""
+    """Those that only plugins, the wire and the files know of; the others are in `loaded`."""
     doubts: tuple[Problem, ...] = ()
-    """What works and yet is doubtful, as far as only the wire knows of it; the rest is in `loaded`."""
+    """What works and yet is doubtful, as far as only the wire and the files know of it; the rest is in `loaded`."""
 
     @property
     def all_problems(self) -> list[Problem]:
@@ -49,9 +50,15 @@ def check(config: Path | None, *, for_run: bool, discovery: Discovery | None = N
     handlers, problems = configure(discovery, loaded.settings)
     # A secret that could not be read is told already; its plugin, which never saw it, would say that it is missing.
     told = {problem.path for problem in loaded.problems}
-    more = [problem for problem in (*problems_with_secrets(loaded.settings), *problems) if problem.path not in told]
-    doubts = tuple(doubts_about_secrets(loaded.settings))
-    return Checked(loaded=loaded, discovery=discovery, handlers=handlers, problems=tuple(more), doubts=doubts)
+    unusable, doubts = examine_certificates(loaded.settings, SystemClock().now())
+    found = (*problems_with_secrets(loaded.settings), *unusable, *problems)
+    return Checked(
+        loaded=loaded,
+        discovery=discovery,
+        handlers=handlers,
+        problems=tuple(problem for problem in found if problem.path not in told),
+        doubts=(*doubts_about_secrets(loaded.settings), *doubts),
+    )
 
 
 def check_again(checked: Checked, config: Path | None) -> tuple[Path | None, Settings]:

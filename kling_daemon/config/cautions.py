@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from kling_daemon.config.layers import Key
+from kling_daemon.config.sections import ReceiverSettings
 from kling_daemon.config.settings import Settings
 
 
@@ -32,6 +33,19 @@ def cautions(settings: Settings) -> Iterator[Caution]:
             keys=(("api", "auth"),),
             message='is "none", so every program and user who reaches api.listen may have jobs made and paid',
         )
+    yield from _open_receiver(settings.receiver)
+
+
+def _open_receiver(receiver: ReceiverSettings) -> Iterator[Caution]:
+    if is_loopback(receiver.listen.host) or receiver.tls_cert is not None:
+        return
+    yield Caution(
+        keys=(("receiver", "listen"), ("receiver", "tls_cert"), ("receiver", "tls_key")),
+        message=(
+            "is open to other machines without TLS, so whoever is on the way reads callbacks and the capabilities in"
+            " their URLs; set receiver.tls_cert and receiver.tls_key, or listen on 127.0.0.1 behind a proxy"
+        ),
+    )
 
 
 def _is_plain_and_public(url: str) -> bool:

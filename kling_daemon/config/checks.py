@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kling_daemon.config.addresses import TcpAddress, collide
+from kling_daemon.config.addresses import TcpAddress, UnixAddress, collide
 from kling_daemon.config.cautions import is_loopback
 from kling_daemon.config.layers import Key
+from kling_daemon.config.sections import ApiSettings, ReceiverSettings
 from kling_daemon.config.settings import Settings
 
 
@@ -36,6 +37,13 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
             keys=(("trust", "require_signature"), ("trust", "secrets")),
             message="needs a webhook secret (trust.secrets.NAME or KLING_WEBHOOK_SECRETS): without one, all is refused",
         )
+    yield from _half_tls("receiver", settings.receiver)
+    yield from _half_tls("api", settings.api)
+    if isinstance(settings.api.listen, UnixAddress) and settings.api.tls_cert is not None:
+        yield Contradiction(
+            keys=(("api", "tls_cert"), ("api", "listen")),
+            message="is for a TCP port, and api.listen is a Unix socket, which nobody can listen in on: leave it out",
+        )
     kling = settings.kling
     if (kling.access_key is None) != (kling.secret_key is None):
         given, missing = ("secret_key", "access_key") if kling.access_key is None else ("access_key", "secret_key")
@@ -57,4 +65,13 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(
             keys=(("delivery", "max_backoff"), ("delivery", "backoff")),
             message="must not be less than delivery.backoff",
+        )
+
+
+def _half_tls(section: str, listener: ReceiverSettings | ApiSettings) -> Iterator[Contradiction]:
+    if (listener.tls_cert is None) != (listener.tls_key is None):
+        given, missing = ("tls_key", "tls_cert") if listener.tls_cert is None else ("tls_cert", "tls_key")
+        yield Contradiction(
+            keys=((section, given), (section, missing)),
+            message=f"needs {section}.{missing}: TLS takes a certificate and its key, each in a file",
         )

@@ -67,11 +67,14 @@ def _read(reference: Mapping[str, str], environ: Mapping[str, str]) -> pydantic.
         if not environ.get(name):
             raise SecretError(f"the environment variable {name} is not set")
         return one_line(environ[name], f"the environment variable {name}")
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
     path = Path(reference["file"]).expanduser()
-    # systemd guards its credentials by access control lists, which look like group permissions.
-    is_credential = credentials is not None and path.is_relative_to(credentials)
-    return one_line(read_secret_file(path, private=not is_credential), str(path))
+    return one_line(read_secret_file(path, private=not is_credential(path, environ)), str(path))
+
+
+def is_credential(path: Path, environ: Mapping[str, str]) -> bool:
+    """True for a credential of systemd's, which it guards by access control lists that look like group permissions."""
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    return credentials is not None and path.is_relative_to(credentials)
 
 
 def read_secret_file(path: Path, *, private: bool) -> str:

@@ -17,6 +17,7 @@ from kling_daemon.spelling import did_you_mean
 
 Rate = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, pydantic.Field(ge=1)]
+FilePath = Annotated[Path, pydantic.AfterValidator(Path.expanduser)]
 EventName = Annotated[str, pydantic.WithJsonSchema({"type": "string", "enum": list(SUBSCRIBABLE)})]
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+", re.ASCII)
@@ -50,6 +51,9 @@ class ReceiverSettings(Section):
     """How Kling reaches the receiver; without it every job is polled from the start."""
     path: str = "/webhooks/kling"
     max_body: Size = 1024**2
+    tls_cert: FilePath | None = None
+    """The certificate's chain in PEM; given together with its key, or not at all."""
+    tls_key: FilePath | None = None
 
     @pydantic.field_validator("path")
     @classmethod
@@ -137,6 +141,8 @@ class ApiSettings(Section):
     """Whether a token is asked for; without one, whoever reaches the API may do everything."""
     hosts: tuple[HostName, ...] = ()
     """Names that requests may be addressed to, besides this machine's own, `listen` and IP addresses."""
+    tls_cert: FilePath | None = None
+    tls_key: FilePath | None = None
 
 
 class LogSettings(Section):

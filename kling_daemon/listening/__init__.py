@@ -1,8 +1,18 @@
 """Listening for HTTP, on a TCP port or a Unix socket: what the public receiver and the local API have in common."""
 
+from kling_daemon.listening.certificates import Certificate, CertificateError
 from kling_daemon.listening.patience import Patience
 from kling_daemon.listening.porter import Porter
 from kling_daemon.listening.shortcut import LONGEST_BODY, Shortcut
 from kling_daemon.listening.sites import ListenError, listening
 
-__all__ = ["LONGEST_BODY", "ListenError", "Patience", "Porter", "Shortcut", "listening"]
+__all__ = [
+    "LONGEST_BODY",
+    "Certificate",
+    "CertificateError",
+    "ListenError",
+    "Patience",
+    "Porter",
+    "Shortcut",
+    "listening",
+]

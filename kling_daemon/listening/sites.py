@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import ssl
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -16,9 +17,13 @@ from kling_daemon.listening.patience import Patience
 from kling_daemon.listening.porter import Porter
 from kling_daemon.listening.runner import QuietRunner
 from kling_daemon.listening.shortcut import Shortcut
+from kling_daemon.listening.tls_site import TlsSite
 
 SOCKET_MODE = 0o660
 """Owner and group may connect; the token is asked for all the same."""
+
+HANDSHAKE = timedelta(seconds=10)
+"""How long a client has to agree on TLS; asyncio would wait for a minute."""
 
 
 class ListenError(Exception):
@@ -32,19 +37,21 @@ async def listening(
     *,
     shortcut: Shortcut | None = None,
     porter: Porter | None = None,
+    tls: ssl.SSLContext | None = None,
+    handshake: timedelta = HANDSHAKE,
     stop_timeout: timedelta = timedelta(seconds=5),
 ) -> AsyncIterator[Address]:
     """Serve the application until the context is left; yield the address, its port the one that was bound.
 
     shortcut: what may answer some requests in the application's place. porter: lets connections in, and sends away
-    those that dawdle; a new one for each listener. On leaving, requests under way have `stop_timeout` to end. Raises
-    ListenError.
+    those that dawdle; a new one for each listener. tls: for a TCP port that speaks TLS. handshake: how long a client
+    has to agree on it. On leaving, requests under way have `stop_timeout` to end. Raises ListenError.
     """
     porter = Porter(Patience()) if porter is None else porter
     runner = QuietRunner(application, shortcut=shortcut, porter=porter, stop_timeout=stop_timeout)
     if isinstance(address, TcpAddress):
         async with _running(runner, porter):
-            yield await _start_tcp(runner, address)
+            yield await _start_tcp(_tcp_site(runner, address, tls, handshake), runner, address)
     else:
         # The file goes last, so that nobody who finds it gone need wait for an answer.
         with _unix_socket(address.path) as bound:
@@ -66,9 +73,17 @@ async def _running(runner: web.AppRunner, porter: Porter) -> AsyncIterator[None]
             porter.close()
 
 
-async def _start_tcp(runner: web.AppRunner, address: TcpAddress) -> TcpAddress:
+def _tcp_site(
+    runner: web.AppRunner, address: TcpAddress, tls: ssl.SSLContext | None, handshake: timedelta
+) -> web.TCPSite:
+    if tls is None:
+        return web.TCPSite(runner, address.host, address.port)
+    return TlsSite(runner, address.host, address.port, ssl_context=tls, handshake=handshake)
+
+
+async def _start_tcp(site: web.TCPSite, runner: web.AppRunner, address: TcpAddress) -> TcpAddress:
     try:
-        await web.TCPSite(runner, address.host, address.port).start()
+        await site.start()
     except (OSError, UnicodeError) as error:
         remedy = "; stop what uses it, or configure another address" if _is_in_use(error) else ""
         raise ListenError(f"cannot listen on {address}: {_reason(error)}{remedy}") from error

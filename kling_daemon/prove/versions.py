@@ -24,7 +24,7 @@ _SHORT = ("tests/core", "tests/store", "tests/tracking", "tests/receiver", "test
 """What touches the language and the libraries most, for the short form."""
 _TOOLS = (
     "editables", "hatchling", "hypothesis", "pytest", "pytest-asyncio", "pytest-randomly", "pytest-timeout",
-    "pytest-xdist", "schemathesis", "standardwebhooks",
+    "pytest-xdist", "schemathesis", "standardwebhooks", "trustme",
 )  # fmt: skip
 
 

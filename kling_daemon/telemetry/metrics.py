@@ -1,6 +1,7 @@
 """What is counted and measured, for `/metrics`; services know plain methods, only this module knows Prometheus."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
@@ -43,6 +44,13 @@ class Metrics:
         )
         self._overdue_jobs = Gauge(
             "overdue_jobs", "Open jobs that are overdue.", namespace=_PREFIX, registry=self._registry
+        )
+        self._certificates = Gauge(
+            "certificate_expiry_timestamp_seconds",
+            "When the certificate that a listener uses ends, in seconds since 1970.",
+            ["listener"],
+            namespace=_PREFIX,
+            registry=self._registry,
         )
         self._delivery_seconds = self._histogram(
             "delivery_seconds", "How long an attempt took.", _DELIVERY_BUCKETS, "handler"
@@ -125,6 +133,10 @@ class Metrics:
     def overdue_jobs(self, count: int) -> None:
         """Set how many of them are overdue."""
         self._overdue_jobs.set(count)
+
+    def certificate(self, listener: str, expires_at: datetime) -> None:
+        """Set when the certificate in use at a listener ends."""
+        self._certificates.labels(listener).set(expires_at.timestamp())
 
     def jobs_moved(self, previous: str | None, state: str, count: int, *, ended: bool) -> None:
         """Follow jobs from state to state among the open ones."""

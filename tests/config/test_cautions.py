@@ -29,6 +29,18 @@ def test_a_url_with_tls_or_on_this_machine_is_not(url):
     assert warned(RECEIVER__PUBLIC_URL=url) == []
 
 
+@pytest.mark.parametrize("listen", ["0.0.0.0:8765", "[::]:8765", "192.168.1.5:8765", "kling.internal:8765"])
+def test_a_receiver_that_others_reach_without_tls_is_warned_of(listen):
+    [warning] = warned(RECEIVER__LISTEN=listen)
+    assert warning.startswith("KLING_DAEMON_RECEIVER__LISTEN: is open to other machines without TLS")
+    assert warned(RECEIVER__LISTEN=listen, RECEIVER__TLS_CERT="/a", RECEIVER__TLS_KEY="/b") == []
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8765", "[::1]:8765", "localhost:8765"])
+def test_a_receiver_that_only_this_machine_reaches_is_not(listen):
+    assert warned(RECEIVER__LISTEN=listen) == []
+
+
 def test_what_is_wrong_anyway_is_not_warned_of_as_well(tmp_path):
     (tmp_path / "kling.toml").write_text('[receiver]\npublic_url = "http://kling.example.com"\nlisten = "nonsense"\n')
     loaded = load(tmp_path / "kling.toml", HOME)

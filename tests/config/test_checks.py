@@ -19,6 +19,13 @@ def told(**variables):
         ({"TRUST__CONFIRM": "always"}, 'KLING_DAEMON_TRUST__CONFIRM: "always" needs kling.api_key'),
         ({"KLING__ACCESS_KEY": '{ env = "HOME" }'}, "KLING_DAEMON_KLING__ACCESS_KEY: needs kling.secret_key"),
         ({"KLING__SECRET_KEY": '{ env = "HOME" }'}, "KLING_DAEMON_KLING__SECRET_KEY: needs kling.access_key"),
+        ({"RECEIVER__TLS_CERT": "/a"}, "KLING_DAEMON_RECEIVER__TLS_CERT: needs receiver.tls_key"),
+        ({"RECEIVER__TLS_KEY": "/a"}, "KLING_DAEMON_RECEIVER__TLS_KEY: needs receiver.tls_cert"),
+        ({"API__TLS_KEY": "/a"}, "KLING_DAEMON_API__TLS_KEY: needs api.tls_cert"),
+        (
+            {"API__TLS_CERT": "/a", "API__TLS_KEY": "/b", "API__LISTEN": "unix:/run/a.sock"},
+            "KLING_DAEMON_API__TLS_CERT: is for a TCP port",
+        ),
         ({"POLLER__INTERVAL": "6m"}, "poller.max_interval: must not be less than poller.interval"),
         ({"DELIVERY__MAX_BACKOFF": "1s"}, "KLING_DAEMON_DELIVERY__MAX_BACKOFF: must not be less than"),
     ],

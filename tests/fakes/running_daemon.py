@@ -4,6 +4,7 @@ import asyncio
 import random
 import socket
 import sqlite3
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from kling_daemon.app import Addresses, run_daemon
 from kling_daemon.bus import Bus
 from kling_daemon.clock import EPOCH, Clock, SystemClock
 from kling_daemon.config import Settings
+from kling_daemon.config.sections import ApiSettings, ReceiverSettings
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.jobs import Job
 from kling_daemon.service import StopSignal
@@ -68,7 +70,7 @@ class RunningDaemon:
     @property
     def receiver(self) -> str:
         """The public listener's root URL."""
-        return f"http://{self.addresses.receiver}"
+        return f"{_scheme(self.settings.receiver)}://{self.addresses.receiver}"
 
     @property
     def directory(self) -> Path:
@@ -191,13 +193,15 @@ async def running_daemon(
     called_back: bool = False,
     clock: Clock | None = None,
     bus: Bus | None = None,
+    trusting: ssl.SSLContext | None = None,
     **sections: Mapping[str, Any],
 ) -> AsyncIterator[RunningDaemon]:
     """Run a daemon until the context is left, then stop it and wait for it; the same directory again restarts it.
 
     kling: the base URL to ask; simulator: one that is served meanwhile and asked instead; with neither there is no key.
     account: other keys of `[kling]` than the simulator's API key.
-    called_back: jobs are given callback URLs that reach the receiver. The other keywords are sections of the settings.
+    called_back: jobs are given callback URLs that reach the receiver. trusting: whom the test's clients trust.
+    The other keywords are sections of the settings.
     """
     clock = clock or SystemClock()
     failure: Exception | None = None
@@ -225,9 +229,15 @@ async def running_daemon(
         addresses: Addresses = ready.result()
         token = (settings.store.directory / "api-token").read_text().strip()
         reading = await stack.enter_async_context(open_reader(directory / "kling.db"))
-        session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=_connector(trusting), auto_decompress=False)
+        )
         api = await stack.enter_async_context(
-            aiohttp.ClientSession(f"http://{addresses.api}", headers={"Authorization": f"Bearer {token}"})
+            aiohttp.ClientSession(
+                f"{_scheme(settings.api)}://{addresses.api}",
+                connector=_connector(trusting),
+                headers={"Authorization": f"Bearer {token}"},
+            )
         )
         try:
             yield RunningDaemon(
@@ -246,3 +256,11 @@ async def running_daemon(
             failure = error
     if failure is not None:
         raise failure
+
+
+def _scheme(listener: ReceiverSettings | ApiSettings) -> str:
+    return "http" if listener.tls_cert is None else "https"
+
+
+def _connector(trusting: ssl.SSLContext | None) -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(ssl=True if trusting is None else trusting)

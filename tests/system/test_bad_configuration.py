@@ -2,8 +2,10 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
+from fakes.certificates import Authority
 from fakes.daemon_process import Machine
 from fakes.plugin_folder import PluginFolder
 
@@ -152,3 +154,28 @@ def test_a_file_that_cannot_be_read_is_told_with_the_place(machine, content, rea
     (path,) = told
     assert path in {str(machine.config), "--config"}
     assert re.fullmatch(reason, told[path])
+
+
+@VERBS
+def test_certificates_that_cannot_be_used_are_told_each_with_its_key(machine, verb, tmp_path):
+    authority = Authority(tmp_path / "authority")
+    one, other = authority.issue("one"), authority.issue("other")
+    one.key.chmod(0o644)
+    machine.configure()
+    told = refused(
+        machine, verb, "--config", machine.config,
+        KLING_DAEMON_RECEIVER__TLS_CERT=str(one.chain), KLING_DAEMON_RECEIVER__TLS_KEY=str(one.key),
+        KLING_DAEMON_API__TLS_CERT=str(other.chain), KLING_DAEMON_API__TLS_KEY=str(machine.home / "nowhere"),
+    )  # fmt: skip
+    assert told == {
+        "receiver.tls_key": f"{one.key} may be opened by others (mode 0644); run: chmod 600 {one.key}",
+        "api.tls_key": f"cannot read {machine.home}/nowhere: No such file or directory",
+    }
+
+
+def test_a_certificate_that_ends_soon_is_a_warning(machine, tmp_path):
+    pair = Authority(tmp_path / "authority").issue(ends_in=timedelta(days=1))
+    given = {"KLING_DAEMON_RECEIVER__TLS_CERT": str(pair.chain), "KLING_DAEMON_RECEIVER__TLS_KEY": str(pair.key)}
+    ended = machine.typed("config", "check", **given)
+    assert ended.status == 0, ended
+    assert ended.err.startswith(f"Warning: receiver.tls_cert: the certificate in {pair.chain} ends on ")

@@ -1,0 +1,168 @@
+"""A port that speaks TLS: what comes over it is as without, and who does not speak it leaves no trace."""
+
+import asyncio
+import logging
+import os
+import random
+import ssl
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from aiohttp import web
+from fakes.certificates import Authority
+from fakes.dispatching import PATIENCE, until
+from fakes.local_api import LOCAL
+
+from kling_daemon.listening import LONGEST_BODY, Certificate, Patience, Porter, listening
+
+POST = b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
+OPENING = bytes.fromhex("16030100")
+"""How the first record of TLS begins."""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def certificate(authority):
+    pair = authority.issue()
+    return Certificate(pair.chain, pair.key)
+
+
+class Echo:
+    """Takes what is posted to `/short`, and says it back at once."""
+
+    def __init__(self):
+        self.taken = 0
+
+    def takes(self, message):
+        return message.path == "/short"
+
+    def take(self, _message, body, tell):
+        self.taken += 1
+        asyncio.get_running_loop().call_soon(tell, answer(b"short:" + body))
+
+
+def answer(body):
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+async def say_back(request):
+    return web.Response(body=request.path[1:].encode() + b":" + await request.read())
+
+
+@asynccontextmanager
+async def served(certificate, echo=None, **settings):
+    application = web.Application()
+    application.router.add_post("/{any}", say_back)
+    async with asyncio.timeout(PATIENCE):
+        serving = listening(application, LOCAL, shortcut=echo or Echo(), tls=certificate.context, **settings)
+        async with serving as address:
+            yield address
+
+
+async def bodies(reader, count):
+    found = []
+    for _ in range(count):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        found.append(await reader.readexactly(length))
+    return found
+
+
+async def test_the_shortcut_and_the_long_way_answer_in_their_order_over_tls(authority, certificate):
+    large, echo = os.urandom(LONGEST_BODY), Echo()
+    async with served(certificate, echo) as address:
+        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
+        for number in range(50):
+            kind = b"short" if number % 3 else b"long"
+            writer.write(POST % (kind, 3, b"%03d" % number))
+        expected = [(b"short" if number % 3 else b"long") + b":%03d" % number for number in range(50)]
+        assert await bodies(reader, 50) == expected
+        # The first requests may come with the end of the handshake, before aiohttp's own task waits for any.
+        taken = echo.taken
+        for byte in POST % (b"short", 5, b"piece"):
+            writer.write(bytes([byte]))
+            await writer.drain()
+        assert await bodies(reader, 1) == [b"short:piece"]
+        for _ in range(10):
+            writer.write(POST % (b"short", len(large), large))
+        assert await bodies(reader, 10) == 10 * [b"short:" + large]
+        assert echo.taken == taken + 11
+        writer.close()
+
+
+def strange_openings():
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown when it fails
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    yield b"GET /webhooks/kling HTTP/1.1\r\nHost: x\r\n\r\n"
+    yield POST % (b"short", 2, b"{}")
+    yield b"\x00" * 4096
+    yield b"SSH-2.0-OpenSSH_9.2\r\n"
+    yield OPENING + b"\x05hello"
+    yield OPENING
+    yield b""
+    for _ in range(40):
+        yield OPENING[: draw.randrange(5)] + draw.randbytes(draw.randrange(1, 600))
+
+
+async def test_who_speaks_no_tls_is_hung_up_on_and_writes_no_line_of_the_log(authority, certificate, caplog, capsys):
+    unhandled = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
+    with caplog.at_level(logging.DEBUG):
+        async with served(certificate, handshake=timedelta(milliseconds=200)) as address:
+            for opening in strange_openings():
+                reader, writer = await asyncio.open_connection(address.host, address.port)
+                writer.write(opening)
+                try:
+                    heard = await reader.read()
+                except ConnectionError:
+                    heard = b""
+                assert heard == b"" or (heard[0] == 0x15 and len(heard) <= 14), "an alert of TLS, and nothing else"
+                writer.close()
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await asyncio.open_connection(address.host, address.port, ssl=ssl.create_default_context())
+            reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
+            writer.write(POST % (b"short", 1, b"x"))
+            assert await bodies(reader, 1) == [b"short:x"]
+            writer.transport.abort()
+    assert unhandled == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert "Traceback" not in capsys.readouterr().err
+
+
+async def test_many_who_never_agree_on_tls_keep_nobody_waiting_and_are_hung_up_on(authority, certificate):
+    async with served(certificate, handshake=timedelta(seconds=1)) as address:
+        silent = [await asyncio.open_connection(address.host, address.port) for _ in range(200)]
+        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
+        writer.write(POST % (b"short", 1, b"x"))
+        assert await bodies(reader, 1) == [b"short:x"]
+        writer.close()
+        for waiting, _ in silent:
+            assert await waiting.read() == b""
+        for _, idle in silent:
+            idle.close()
+
+
+async def test_who_agreed_on_tls_and_brings_no_request_is_hung_up_on_as_without_it(authority, certificate):
+    async with served(certificate, porter=Porter(Patience(head=timedelta(milliseconds=50)))) as address:
+        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
+        writer.write(b"POST /short HTTP/1.1\r\nX-Slow: ")
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_port_with_tls_stops_while_connections_are_open(authority, certificate):
+    async with served(certificate) as address:
+        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
+        half, half_writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(POST % (b"long", 1, b"x"))
+        assert await bodies(reader, 1) == [b"long:x"]
+    await until(reader.at_eof)
+    for one in (writer, half_writer):
+        one.transport.abort()
+    assert half is not None
