@@ -8,7 +8,8 @@ from typing import Any
 
 from kling_daemon.cli.checking import Checked
 from kling_daemon.config import HandlerSettings, Origin, OriginKind, Settings
-from kling_daemon.telemetry.redaction import MASK, redact
+from kling_daemon.telemetry.capability_text import MASK
+from kling_daemon.telemetry.redaction import redact
 
 Key = tuple[str, ...]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-MASK = "***"
+from kling_daemon.telemetry.capability_text import MASK, SHORTEST, cut_capabilities
 
 _SECRET_KEY = re.compile(
     r"(?:^|[_-])(?:authorization|cookie|set-cookie|password|passwd|secrets?|tokens?|capability|credentials?"
@@ -21,8 +21,7 @@ _URL = re.compile(
 )
 _QUERY = re.compile(r"(?P<path>/[^\s?'\"<>]*)\?[^\s'\"<>]*=[^\s'\"<>]*")
 _SCHEMED = re.compile(r"\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
-_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
-_CAPABILITY = re.compile(r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[A-Za-z0-9_-]{8,}")
+_WEBHOOK_SECRET = re.compile(r"(?P<kind>whsec|whsk)_[A-Za-z0-9+/=_-]+")
 _DEEPEST = 5
 _LONGEST = 8192
 
@@ -48,11 +47,9 @@ def redact_text(text: str) -> str:
         text = _QUERY.sub(rf"\g<path>?{MASK}", text)
     if " " in text:
         text = _SCHEMED.sub(rf"\g<scheme> {MASK}", text)
-    if "whsec_" in text:
-        text = _WEBHOOK_SECRET.sub(f"whsec_{MASK}", text)
-    if "." in text:
-        text = _CAPABILITY.sub(rf"\g<job>.{MASK}", text)
-    return text
+    if "whs" in text:
+        text = _WEBHOOK_SECRET.sub(rf"\g<kind>_{MASK}", text)
+    return cut_capabilities(text) if len(text) >= SHORTEST else text
 
 
 def _hides(key: object, value: object) -> bool:

@@ -1,6 +1,5 @@
 """A callback on its way from the wire to its answer: a value for each step that it has come through."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,8 +8,13 @@ from typing import Any
 from kling_daemon.fast_init import fast_init
 from kling_daemon.kling.bodies import Flaw
 from kling_daemon.reports import Report
+from kling_daemon.standard_webhooks import HEADERS
 from kling_daemon.store import News, RawCallback
+from kling_daemon.telemetry.capability_text import SHORTEST, cut_capabilities
 from kling_daemon.tracking.trust import Verdict
+
+SIGNED_HEADERS = frozenset(name.encode("ascii") for name in HEADERS)
+"""The headers that a signature is checked by, in lower case."""
 
 _UNKEPT_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
 
@@ -73,17 +77,32 @@ class Decided:
 
 
 def to_raw(callback: Callback, verdict: Verdict, received_at: datetime) -> RawCallback:
-    """Return what is kept of a callback: all of it but credentials and what its capability proves."""
-    kept = [b"%b: %b\r\n" % header for header in callback.headers if header[0].lower() not in _UNKEPT_HEADERS]
-    lines = b"".join(kept)
-    if verdict.job_id is not None:
-        # Proxies hand the path on in headers of their own; what opens it for everybody must not be kept.
-        lines = re.sub(rb"(%b)\.[\w-]+" % verdict.job_id.encode(), rb"\1", lines)
+    """Return what is kept of a callback: all of it but credentials and capabilities.
+
+    The body and the three headers of its signature are kept byte for byte, so that the signature can be checked again
+    at any time. They are Kling's words, not a proxy's.
+    """
+    kept = [
+        b"%b: %b\r\n" % (name, value if len(value) < SHORTEST else _without_capabilities(name, value))
+        for name, value in callback.headers
+        if name.lower() not in _UNKEPT_HEADERS
+    ]
     return RawCallback(
         webhook_id=verdict.webhook_id,
         body=callback.body,
-        headers=lines,
+        headers=b"".join(kept),
         verdict=verdict.kind.value,
         secret=verdict.secret,
         received_at=received_at,
     )
+
+
+def _without_capabilities(name: bytes, value: bytes) -> bytes:
+    """Return a header's value without capabilities: proxies hand the path on in headers of their own.
+
+    Of whatever job, and whether it is good or not: another path than this one may have been rewritten, and a capability
+    under a key of yesterday may be good still.
+    """
+    if name.lower() in SIGNED_HEADERS:
+        return value
+    return cut_capabilities(value.decode("latin-1")).encode("latin-1")

@@ -90,7 +90,7 @@ async def test_a_path_that_a_proxy_hands_on_is_kept_without_its_capability(tmp_p
         assert (await here.inbox.take([(b"X-Original-URI", path.encode())], body, path)).status == 200
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert mac not in kept
-    assert b"X-Original-URI: %b/%b\r\n" % (PATH.encode(), job_id.encode()) in kept
+    assert b"X-Original-URI: %b/%b.***\r\n" % (PATH.encode(), job_id.encode()) in kept
 
 
 async def test_an_unsigned_one_that_is_believed_for_its_capability_is_about_that_job_alone(tmp_path):
