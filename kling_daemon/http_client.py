@@ -28,7 +28,10 @@ class HttpError(Exception):
 
 
 class HttpRefusedError(HttpError):
-    """The configuration forbids the request; trying again cannot help. Raise `Reject` from it."""
+    """The configuration forbids the request; trying again cannot help.
+
+    A handler that lets it pass is not tried again: the delivery is a dead letter, with this message as its reason.
+    """
 
 
 class HttpClient(Protocol):

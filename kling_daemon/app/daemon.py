@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
+from aiohttp.abc import AbstractResolver
 
 from kling_daemon import __version__
 from kling_daemon.api import ApiServices, EventStreams, EventTail, OwnNames, TokenRegistry, build_api, ensure_token
@@ -86,6 +87,7 @@ async def run_daemon(
     *,
     clock: Clock | None = None,
     bus: Bus | None = None,
+    lookup: AbstractResolver | None = None,
     stop: StopSignal | None = None,
     read: Read | None = None,
     hang_up: HangUp | None = None,
@@ -96,7 +98,8 @@ async def run_daemon(
     Raises StoreError, TokenError or ListenError when it cannot start; then nothing runs any more. Once stopped, it
     returns within `service.stop_timeout`; where a signal asked for it, the process ends otherwise. What was cut off
     costs no attempt and is taken up at the next start. read: reads the configuration anew when a reload is asked for,
-    as by `hang_up`; without it there is nothing new to read.
+    as by `hang_up`; without it there is nothing new to read. lookup: how names are looked up that handlers ask for; by
+    default as the system does.
     """
     stop = stop or StopSignal(settings.service.stop_timeout)
     with stop.installed():
@@ -106,6 +109,7 @@ async def run_daemon(
             plugins,
             clock=clock or SystemClock(),
             bus=bus,
+            lookup=lookup,
             read=read or (lambda: (None, settings)),
             hang_up=hang_up,
         )
@@ -124,6 +128,7 @@ async def _daemon(
     *,
     clock: Clock,
     bus: Bus | None,
+    lookup: AbstractResolver | None,
     read: Read,
     hang_up: HangUp | None,
 ) -> AsyncIterator[Addresses]:
@@ -178,7 +183,7 @@ async def _daemon(
         )
         warn_of_missing(settings)
         account = await enter(open_account(settings, parts))
-        http = await enter(EgressClient(allow_http=settings.egress.allow_http, max_size=settings.egress.max_size))
+        http = await enter(_egress(settings, lookup))
         dispatcher = Dispatcher(
             store,
             bus,
@@ -271,4 +276,16 @@ def _poll_policy(settings: Settings, hastened: Mapping[JobKind, timedelta]) -> P
         max_interval=poller.max_interval,
         overdue_after=poller.overdue_after,
         hastened=hastened,
+    )
+
+
+def _egress(settings: Settings, lookup: AbstractResolver | None) -> EgressClient:
+    egress = settings.egress
+    return EgressClient(
+        allow_http=egress.allow_http,
+        hosts=egress.hosts,
+        networks=egress.networks,
+        proxy=egress.proxy,
+        max_size=egress.max_size,
+        lookup=lookup,
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from kling_daemon.config.addresses import HostName, Tcp, TcpAddress, TcpOrUnix
+from kling_daemon.config.destinations import AllowedHost, AllowedNetwork
 from kling_daemon.config.quantities import Duration, PositiveDuration, Size, StopDuration
 from kling_daemon.config.secrets import SecretText
 from kling_daemon.config.urls import RootUrl
@@ -130,6 +131,12 @@ class EgressSettings(Section):
     """`[egress]`: what handlers may fetch and send to."""
 
     allow_http: bool = False
+    hosts: tuple[AllowedHost, ...] = ()
+    """The only hosts that may be asked; left empty, all may."""
+    networks: tuple[AllowedNetwork, ...] = ()
+    """What may be connected to although it is no public address."""
+    proxy: RootUrl | None = None
+    """Every request goes through it; it looks names up, so it is the one to keep them from leading inside."""
     max_size: Size = 2 * 1024**3
 
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 from kling_daemon.demo import journal
 from kling_daemon.demo.errors import DemoError
 from kling_daemon.demo.scenario import ARCHIVE
+from kling_daemon.egress import LOOPBACK
 from kling_daemon.hookspecs import ENTRY_POINT_GROUP
 
 DOWNLOAD = "download"
@@ -90,7 +91,8 @@ class Workspace:
             "trust": {"secrets": {"demo": {"file": str(self.webhook_secret)}}},
             "poller": {"fallback_after": "5s", "interval": "1s", "max_interval": "4s"},
             "store": {"directory": str(self.state)},
-            "egress": {"allow_http": True},
+            # The simulated Kling has its results here, and serves them without TLS.
+            "egress": {"allow_http": True, "networks": [str(network) for network in LOOPBACK]},
             "api": {"listen": f"unix:{self.root / 'api.sock'}"},
             "log": {"format": "console"},
             "service": {"stop_timeout": "10s"},

@@ -12,6 +12,7 @@ from kling_daemon.contexts import DeliveryContext
 from kling_daemon.deliveries import Acknowledged, Delivery, Failed, Interrupted, Outcome, Postponed, Rejected
 from kling_daemon.dispatch.wording import describe, innermost, one_line
 from kling_daemon.handlers import Invoke, Reject, Retry
+from kling_daemon.http_client import HttpRefusedError
 
 MAX_RESULT = 1024 * 1024
 """How many bytes a result may have as JSON: it is kept for good, and shown in lists."""
@@ -77,6 +78,8 @@ class Attempt:
                 return Postponed(after=after, reason=one_line(getattr(error, "reason", error)))
             case Reject():
                 return Rejected(reason=one_line(getattr(error, "reason", error)))
+            case HttpRefusedError():
+                return Rejected(reason=one_line(error))
             case _ if self._interrupted:
                 return Interrupted()
             case _ if self._expired:

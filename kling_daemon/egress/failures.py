@@ -1,6 +1,7 @@
 """Why a request failed, in words that a person can act on and that never repeat the URL."""
 
 import ssl
+from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
@@ -11,25 +12,60 @@ FAILURES = (aiohttp.ClientError, OSError, ValueError)
 """What aiohttp raises when a request cannot be made or its answer breaks off; TimeoutError is an OSError."""
 
 
-def failure(host: str | None, error: Exception, *, connect: timedelta, idle: timedelta) -> HttpError:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a request may take: to be connected, to bring the next byte, and as a whole."""
+
+    connect: timedelta
+    idle: timedelta
+    total: timedelta
+
+
+def failure(host: str | None, error: Exception, limits: Limits) -> HttpError:
     """Return the error that a handler sees. The original is not chained: its text may hold a signed URL."""
     match error:
-        case aiohttp.ConnectionTimeoutError():
-            cause = f"no connection within {connect.total_seconds():g} s"
         case TimeoutError():
-            cause = f"stalled: nothing came for {idle.total_seconds():g} s"
-        case aiohttp.ClientConnectorDNSError():
-            cause = "the name cannot be resolved"
-        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as certificate):
-            cause = f"the certificate is not valid: {certificate.verify_message}"
-        case aiohttp.ServerDisconnectedError():
-            cause = "the connection was closed before an answer came"
-        case aiohttp.ClientPayloadError():
-            cause = "the answer broke off"
-        case aiohttp.ClientResponseError():
-            cause = "the answer is not valid HTTP"
-        case OSError(strerror=str() as reason) if reason:
-            cause = reason
+            cause = _too_late(error, limits)
+        case aiohttp.ClientConnectorError():
+            cause = _not_connected(error)
         case _:
-            cause = f"the request failed ({type(error).__name__})"
+            cause = _broken(error)
     return HttpError(f"{host}: {cause}")
+
+
+def _too_late(error: TimeoutError, limits: Limits) -> str:
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return f"no connection within {limits.connect.total_seconds():g} s"
+        case aiohttp.SocketTimeoutError():
+            return f"stalled: nothing came for {limits.idle.total_seconds():g} s"
+        case _:
+            return f"not done within {limits.total.total_seconds():g} s"
+
+
+def _not_connected(error: aiohttp.ClientConnectorError) -> str:
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "the name cannot be resolved"
+        case aiohttp.ClientProxyConnectionError():
+            return f"the proxy {error.host} cannot be reached: {error.strerror}"
+        case _:
+            return error.strerror or "no connection"
+
+
+def _broken(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as certificate):
+            return f"the certificate is not valid: {certificate.verify_message}"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answers with HTTP {error.status}"
+        case aiohttp.ServerDisconnectedError():
+            return "the connection was closed before an answer came"
+        case aiohttp.ClientPayloadError():
+            return "the answer broke off"
+        case aiohttp.ClientResponseError():
+            return "the answer is not valid HTTP"
+        case OSError(strerror=str() as reason) if reason:
+            return reason
+        case _:
+            return f"the request failed ({type(error).__name__})"

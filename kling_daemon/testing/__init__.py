@@ -2,7 +2,7 @@
 
 from kling_daemon.config import ConfigError
 from kling_daemon.deliveries import Acknowledged, Failed, Postponed, Rejected
-from kling_daemon.egress import EgressClient
+from kling_daemon.egress import LOOPBACK, EgressClient
 from kling_daemon.loader.calling import UnsuitableError
 from kling_daemon.testing.checking import check_plugin
 from kling_daemon.testing.clock import START, ManualClock
@@ -12,6 +12,7 @@ from kling_daemon.testing.samples import JOB_ID, make_event, make_job, make_noti
 
 __all__ = [
     "JOB_ID",
+    "LOOPBACK",
     "START",
     "Acknowledged",
     "ConfigError",

@@ -16,7 +16,7 @@ from kling_daemon.config.sections import StoreSettings
 from kling_daemon.contexts import DeliveryContext, HandlerContext
 from kling_daemon.deliveries import Acknowledged, Delivery, Outcome
 from kling_daemon.dispatch.attempt import Attempt
-from kling_daemon.egress import EgressClient
+from kling_daemon.egress import LOOPBACK, EgressClient
 from kling_daemon.events import Item
 from kling_daemon.handlers import ConfiguredHandler, HandlerType, Invoke
 from kling_daemon.hookspecs import hookimpl
@@ -72,8 +72,8 @@ async def run_handler(
 
     handler: a handler type, or a plugin as its entry point names it (usually a module). config: the keys of the
     handler's section as in TOML; `type` may be left out where the plugin offers one type alone. http: by default the
-    daemon's own client, which may also ask plain http. steps: what an earlier attempt's `HandlerRun` has as `steps`.
-    data_dir: by default a temporary one.
+    daemon's own client, which may also ask servers of this machine, and by plain http; nothing else that is not public.
+    steps: what an earlier attempt's `HandlerRun` has as `steps`. data_dir: by default a temporary one.
 
     Raises ConfigError for a wrong configuration, UnsuitableError for a plugin that the daemon would not load, and
     whatever the handler raises while it opens or closes.
@@ -81,9 +81,10 @@ async def run_handler(
     log = RecordingLog()
     async with AsyncExitStack() as stack:
         folder = data_dir if data_dir is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        client = http if http is not None else await stack.enter_async_context(EgressClient(allow_http=True))
+        if http is None:
+            http = await stack.enter_async_context(EgressClient(allow_http=True, networks=LOOPBACK))
         configured = _configured(handler, config, data_dir=folder)
-        context = HandlerContext(name=configured.name, log=log, data_dir=folder, http=client)
+        context = HandlerContext(name=configured.name, log=log, data_dir=folder, http=http)
         invoke = await stack.enter_async_context(configured.open(context))
         delivery = Delivery(
             id=1, handler=configured.name, item=event, attempt=attempt, created_at=START, results=dict(results)
@@ -97,7 +98,7 @@ async def run_handler(
                 name=context.name,
                 log=log,
                 data_dir=folder,
-                http=client,
+                http=http,
                 submit=submit,
                 attempt=attempt,
                 idempotency_key=delivery.idempotency_key,

@@ -22,6 +22,7 @@ EXAMPLES = {
     "store.directory",
     "delivery.rate",
     "api.hosts",
+    "egress.proxy",
     "handlers",
 }
 """What has no default, so that the file shows an example."""

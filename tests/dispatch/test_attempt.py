@@ -13,6 +13,7 @@ from kling_daemon.deliveries import Acknowledged, Delivery, Failed, Interrupted,
 from kling_daemon.dispatch.attempt import MAX_RESULT, Attempt
 from kling_daemon.events import EventType, JobEvent
 from kling_daemon.handlers import Reject, Retry
+from kling_daemon.http_client import HttpError, HttpRefusedError
 from kling_daemon.testing.recorders import RecordingLog
 
 EVENT = JobEvent(id="e", type=EventType.COMPLETED, occurred_at=EPOCH, job_id="j", previous_state=None, job=queued_job())
@@ -61,6 +62,8 @@ class Unsaid(Reject):
         (Retry("busy", after=5), Postponed(after=timedelta(seconds=5), reason="busy")),
         (Reject("no"), Rejected(reason="no")),
         (ExceptionGroup("tasks", [Reject("no")]), Rejected(reason="no")),
+        (HttpRefusedError("h is a private address"), Rejected(reason="h is a private address")),
+        (HttpError("h: stalled"), Failed(error="HttpError: h: stalled")),
         (ValueError("at https://cdn.test/a?sig=secret"), Failed(error="ValueError: at https://cdn.test/a?***")),
         (SystemExit(), Failed(error="SystemExit")),
         (Reject(ValueError("no")), Rejected(reason="no")),

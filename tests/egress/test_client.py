@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from kling_daemon.egress import EgressClient
+from kling_daemon.egress import LOOPBACK, EgressClient
 from kling_daemon.http_client import HttpError, HttpRefusedError
 
 BODY = bytes(range(256)) * 4000
@@ -56,7 +56,7 @@ async def whole(_):
 
 
 async def test_streams_a_body():
-    async with serving(file=whole) as base, EgressClient(allow_http=True) as client:
+    async with serving(file=whole) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         assert await read(client, f"{base}/file") == (200, BODY)
 
 
@@ -64,7 +64,7 @@ async def test_gives_every_status_to_the_caller():
     async def gone(_):
         raise web.HTTPGone
 
-    async with serving(file=gone) as base, EgressClient(allow_http=True) as client:
+    async with serving(file=gone) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         assert (await read(client, f"{base}/file"))[0] == 410
 
 
@@ -72,7 +72,7 @@ async def test_sends_method_headers_and_body():
     async def echo(request):
         return web.json_response([request.method, request.headers["X-Key"], await request.text()])
 
-    async with serving(echo=echo) as base, EgressClient(allow_http=True) as client:  # noqa: SIM117 - reads in order
+    async with serving(echo=echo) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:  # noqa: SIM117 - reads in order
         async with client.request("POST", f"{base}/echo", headers={"X-Key": "7"}, body=b"hello") as response:
             assert b"".join([chunk async for chunk in response.chunks()]) == b'["POST", "7", "hello"]'
 
@@ -82,7 +82,7 @@ async def test_asks_for_bodies_that_are_not_compressed_and_inflates_none():
         assert request.headers["Accept-Encoding"] == "identity"
         return web.Response(body=b"\x1f\x8b not really", headers={"Content-Encoding": "gzip"})
 
-    async with serving(file=file) as base, EgressClient(allow_http=True) as client:
+    async with serving(file=file) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         assert (await read(client, f"{base}/file"))[1] == b"\x1f\x8b not really"
 
 
@@ -90,7 +90,7 @@ async def test_sends_an_encoded_url_byte_for_byte():
     async def file(request):
         return web.Response(text=request.raw_path)
 
-    async with serving(file=file) as base, EgressClient(allow_http=True) as client:
+    async with serving(file=file) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         path = "/file?sign=a%2Fb%3D%7e&x=1+2%20:"
         assert (await read(client, base + path))[1].decode() == path
 
@@ -105,7 +105,7 @@ async def test_plain_http_is_refused_unless_allowed():
     "url", ["", "/file", "file:///etc/passwd", "ftp://host/x", "http://", "http://[::1", "http:/x"]
 )
 async def test_what_is_no_web_address_is_refused(url):
-    async with EgressClient(allow_http=True) as client:
+    async with EgressClient(allow_http=True, networks=LOOPBACK) as client:
         with pytest.raises(HttpRefusedError):
             await read(client, url)
 
@@ -117,7 +117,7 @@ async def test_follows_redirects_for_get():
     async def file(request):
         return web.Response(text=request.raw_path)
 
-    async with serving(there=there, file=file) as base, EgressClient(allow_http=True) as client:
+    async with serving(there=there, file=file) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         assert (await read(client, f"{base}/there"))[1] == b"/file?x=%2F"
 
 
@@ -125,7 +125,7 @@ async def test_gives_a_redirect_of_a_post_to_the_caller():
     async def there(_):
         raise web.HTTPTemporaryRedirect("/file")
 
-    async with serving(there=there) as base, EgressClient(allow_http=True) as client:  # noqa: SIM117 - reads in order
+    async with serving(there=there) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:  # noqa: SIM117 - reads in order
         async with client.request("POST", f"{base}/there", body=b"x") as response:
             assert response.status == 307
 
@@ -134,7 +134,7 @@ async def test_a_redirect_to_a_refused_scheme_is_refused():
     async def there(_):
         return web.Response(status=302, headers={"Location": "file:///etc/passwd"})
 
-    async with serving(there=there) as base, EgressClient(allow_http=True) as client:
+    async with serving(there=there) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         with pytest.raises(HttpRefusedError, match="not file ones"):
             await read(client, f"{base}/there")
 
@@ -151,7 +151,7 @@ async def test_credentials_do_not_follow_a_redirect_to_another_origin():
         async def there(_):
             raise web.HTTPFound(f"{other}/file")
 
-        async with serving(there=there) as base, EgressClient(allow_http=True) as client:
+        async with serving(there=there) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
             headers = {"Authorization": "Bearer x", "cookie": "a=b", "Range": "bytes=0-1"}
             await read(client, f"{base}/there", headers=headers)
     assert seen["Range"] == "bytes=0-1"
@@ -166,14 +166,17 @@ async def test_a_loop_of_redirects_ends():
         asked.append(request.path)
         raise web.HTTPFound("/there")
 
-    async with serving(there=there) as base, EgressClient(allow_http=True) as client:
+    async with serving(there=there) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         with pytest.raises(HttpError, match="more than 5 redirects"):
             await read(client, f"{base}/there")
     assert len(asked) == 6
 
 
 async def test_a_body_that_announces_more_than_the_cap_is_refused_before_it_is_read():
-    async with serving(file=whole) as base, EgressClient(allow_http=True, max_size=len(BODY) - 1) as client:
+    async with (
+        serving(file=whole) as base,
+        EgressClient(allow_http=True, networks=LOOPBACK, max_size=len(BODY) - 1) as client,
+    ):
         received = []
         with pytest.raises(HttpRefusedError, match="max_size"):
             await read(client, f"{base}/file", into=received)
@@ -191,7 +194,10 @@ async def test_a_body_of_no_announced_length_is_counted():
             await response.write(BODY)
         return response
 
-    async with serving(file=chunked) as base, EgressClient(allow_http=True, max_size=3 * len(BODY)) as client:
+    async with (
+        serving(file=chunked) as base,
+        EgressClient(allow_http=True, networks=LOOPBACK, max_size=3 * len(BODY)) as client,
+    ):
         received = []
         with pytest.raises(HttpRefusedError, match="max_size"):
             await read(client, f"{base}/file", into=received)
@@ -199,14 +205,17 @@ async def test_a_body_of_no_announced_length_is_counted():
 
 
 async def test_a_body_at_the_cap_is_read():
-    async with serving(file=whole) as base, EgressClient(allow_http=True, max_size=len(BODY)) as client:
+    async with (
+        serving(file=whole) as base,
+        EgressClient(allow_http=True, networks=LOOPBACK, max_size=len(BODY)) as client,
+    ):
         assert (await read(client, f"{base}/file"))[1] == BODY
 
 
 async def test_a_truncated_body_is_an_error_after_what_came():
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
     received = []
-    async with raw_server(answer) as url, EgressClient(allow_http=True) as client:
+    async with raw_server(answer) as url, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         with pytest.raises(HttpError, match=r"127\.0\.0\.1: the answer broke off"):
             await read(client, url, into=received)
     assert received == [b"half"]
@@ -215,7 +224,10 @@ async def test_a_truncated_body_is_an_error_after_what_came():
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"])
 async def test_a_stall_is_an_error(answer):
     idle = timedelta(seconds=0.2)
-    async with raw_server(answer, then_wait=True) as url, EgressClient(allow_http=True, idle_timeout=idle) as client:
+    async with (
+        raw_server(answer, then_wait=True) as url,
+        EgressClient(allow_http=True, networks=LOOPBACK, idle_timeout=idle) as client,
+    ):
         with pytest.raises(HttpError, match=r"stalled: nothing came for 0\.2 s"):
             await read(client, url)
 
@@ -223,7 +235,7 @@ async def test_a_stall_is_an_error(answer):
 async def test_no_error_repeats_the_query():
     broken = [b"nonsense\r\n\r\n", b"", b"HTTP/1.1 302 Found\r\nLocation: http://[secret\r\n\r\n"]
     for answer in broken:
-        async with raw_server(answer) as url, EgressClient(allow_http=True) as client:
+        async with raw_server(answer) as url, EgressClient(allow_http=True, networks=LOOPBACK) as client:
             with pytest.raises(HttpError) as caught:
                 await read(client, f"{url}?sign=secret")
             assert "secret" not in str(caught.value)
@@ -234,13 +246,13 @@ async def test_no_error_repeats_the_query():
 async def test_nobody_listening_is_an_error():
     async with raw_server(b"") as url:
         pass
-    async with EgressClient(allow_http=True) as client:
+    async with EgressClient(allow_http=True, networks=LOOPBACK) as client:
         with pytest.raises(HttpError, match=r"127\.0\.0\.1: .*[Cc]onnect"):
             await read(client, url)
 
 
 async def test_what_the_caller_raises_while_reading_is_not_touched():
-    async with serving(file=whole) as base, EgressClient(allow_http=True) as client:
+    async with serving(file=whole) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         with pytest.raises(TimeoutError, match="mine"):
             async with client.request("GET", f"{base}/file"):
                 raise TimeoutError("mine")

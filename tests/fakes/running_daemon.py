@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pydantic
+from aiohttp.abc import AbstractResolver
 from fakes.dispatching import PATIENCE, until
 
 from kling_daemon.app import Addresses, run_daemon
@@ -194,12 +195,14 @@ async def running_daemon(
     clock: Clock | None = None,
     bus: Bus | None = None,
     trusting: ssl.SSLContext | None = None,
+    lookup: AbstractResolver | None = None,
     **sections: Mapping[str, Any],
 ) -> AsyncIterator[RunningDaemon]:
     """Run a daemon until the context is left, then stop it and wait for it; the same directory again restarts it.
 
     kling: the base URL to ask; simulator: one that is served meanwhile and asked instead; with neither there is no key.
     account: other keys of `[kling]` than the simulator's API key.
+    lookup: how names are looked up that handlers ask for.
     called_back: jobs are given callback URLs that reach the receiver. trusting: whom the test's clients trust.
     The other keywords are sections of the settings.
     """
@@ -219,7 +222,8 @@ async def running_daemon(
         stop, ready = StopSignal(settings.service.stop_timeout), asyncio.get_running_loop().create_future()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         running = tasks.create_task(
-            run_daemon(settings, handlers, (), clock=clock, bus=bus, stop=stop, ready=ready.set_result), name="daemon"
+            run_daemon(settings, handlers, (), clock=clock, bus=bus, lookup=lookup, stop=stop, ready=ready.set_result),
+            name="daemon",
         )
         stack.callback(stop.ask)
         async with asyncio.timeout(PATIENCE):

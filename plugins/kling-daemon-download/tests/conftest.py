@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from kling_daemon.testing import EgressClient, make_event, make_output, run_handler
+from kling_daemon.testing import LOOPBACK, EgressClient, make_event, make_output, run_handler
 from kling_daemon_download import plugin
 
 _PORTION = 64 * 1024
@@ -113,7 +113,9 @@ def download(server, folder):
 
     async def run(event=None, *, steps=None, attempt=1, idle=5.0, max_size=None, job=None, **config):
         event = event or make_event(**{"outputs": (make_output(server.url()),), **(job or {})})
-        async with EgressClient(allow_http=True, idle_timeout=timedelta(seconds=idle), max_size=max_size) as http:
+        async with EgressClient(
+            allow_http=True, networks=LOOPBACK, idle_timeout=timedelta(seconds=idle), max_size=max_size
+        ) as http:
             return await run_handler(
                 plugin,
                 event,
