@@ -34,9 +34,16 @@ class Following:
         """Whether news should come by callback, so that a poll finds only what was missed."""
         return self.callback_expected and not self.prompted
 
-    def prompted_now(self, job: Job, now: datetime) -> "Following":
-        """Return how the job is followed after a hint about it; what Kling has no task for yet is not asked about."""
-        return replace(self, prompted=True, poll_at=now if job.task_id is not None else None)
+    def prompted_at(self, due: datetime, job: Job, now: datetime) -> "Following":
+        """Return how the job is followed after a hint about it; what Kling has no task for yet is not asked about.
+
+        due: when Kling is to be asked because of it. A poll that is due before that will do; one that is due already
+        will not, since Kling may be being asked at this moment.
+        """
+        if job.task_id is None:
+            return replace(self, prompted=True, poll_at=None)
+        will_do = self.poll_at is not None and now < self.poll_at < due
+        return replace(self, prompted=True, poll_at=self.poll_at if will_do else due)
 
 
 def open_since(job: Job) -> datetime:
@@ -130,7 +137,9 @@ class PollPolicy:
         if job.state.is_terminal or job.task_id is None:
             return Following(callback_expected=expected, polls=polls)
         if prompted:
-            return Following(callback_expected=expected, prompted=True, polls=polls, poll_at=now)
+            # Not before the prompt would have it: it may be one of very many.
+            due = before.poll_at if before is not None and before.poll_at is not None else now
+            return Following(callback_expected=expected, prompted=True, polls=polls, poll_at=max(now, due))
         jitter = random()
         poll_at = self.overdue_poll(job, now, jitter)
         if poll_at is None:

@@ -17,7 +17,17 @@ from kling_daemon.jobs import Generation, Job
 from kling_daemon.kling.client import NEEDS_API_KEY, KlingClient
 from kling_daemon.kling.endpoints import endpoint_of
 from kling_daemon.kling.reads import tell_of_retry
-from kling_daemon.poller import Losses, Named, NamedTask, NamedTasks, Poller, Reconciler, Reconciliation, Series
+from kling_daemon.poller import (
+    HintFollower,
+    Losses,
+    Named,
+    NamedTask,
+    NamedTasks,
+    Poller,
+    Reconciler,
+    Reconciliation,
+    Series,
+)
 from kling_daemon.store import Store
 from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
 from kling_daemon.telemetry import Metrics
@@ -138,6 +148,15 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         clock=parts.clock,
         grace=settings.poller.unknown_grace,
     )
+    hints = HintFollower(
+        store=parts.store,
+        tracker=parts.tracker,
+        client=client,
+        health=health,
+        clock=parts.clock,
+        adopt=settings.trust.adopt != "none",
+        queries_per_minute=settings.trust.hint_queries_per_minute,
+    )
     poller = Poller(
         store=parts.store,
         tracker=parts.tracker,
@@ -145,8 +164,7 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         health=health,
         clock=parts.clock,
         counters=parts.metrics,
-        adopt=settings.trust.adopt != "none",
-        hint_queries_per_minute=settings.trust.hint_queries_per_minute,
+        hints=hints,
         losses=losses,
     )
     reconciler = Reconciler(
@@ -175,6 +193,6 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         ).track,
         opens_new_generation=client.opens_new_generation,
         reconciliation=lambda: reconciler.last,
-        ask_about_hints=poller.ask_about_hints,
+        ask_about_hints=hints.ask,
         series=losses.series,
     )

@@ -11,10 +11,12 @@ import structlog
 
 from kling_daemon.backoff import Backoff
 from kling_daemon.clock import Clock
-from kling_daemon.kling.client import MAX_IDS, KlingClient
-from kling_daemon.kling.errors import ErrorKind, KlingError
+from kling_daemon.kling.client import KlingClient
+from kling_daemon.kling.errors import KlingError
 from kling_daemon.kling.everywhere import has_own_query
+from kling_daemon.poller.hint_follower import HintFollower
 from kling_daemon.poller.losses import Losses
+from kling_daemon.poller.troubles import first_trouble, is_trouble, may_be_one_job
 from kling_daemon.reports import Report
 from kling_daemon.store import News, Store, StoredJob, StoreUnavailableError
 from kling_daemon.tracking import KlingHealth, Tracker
@@ -59,26 +61,18 @@ class Poller:
         health: KlingHealth,
         clock: Clock,
         counters: Counters,
-        adopt: bool,
-        hint_queries_per_minute: float,
+        hints: HintFollower,
         losses: Losses,
     ) -> None:
-        """Take whom to ask, whom to tell, and how often hints without weight may cost a query.
-
-        losses: told of what Kling knows and does not know.
-        adopt: whether a task that a hint named and Kling knows is tracked from then on.
-        """
+        """Take whom to ask and whom to tell. losses: told of what Kling knows and does not know."""
         self._store = store
         self._tracker = tracker
         self._client = client
         self._health = health
         self._clock = clock
         self._counters = counters
-        self._adopt = adopt
+        self._hints = hints
         self._losses = losses
-        self._hint_pause = 60 / hint_queries_per_minute
-        # By the clock that never jumps: a wall clock that is set back must not silence hints for so long.
-        self._next_hint_query = clock.monotonic()
         self._failures = 0
         self._may_be_one_job = False
         self._stopping = asyncio.Event()
@@ -100,10 +94,6 @@ class Poller:
                 async with asyncio.timeout(pause.total_seconds()):
                     await bell.wait()
 
-    def ask_about_hints(self, per_minute: float) -> None:
-        """Ask about hints at most so often, from the next query on."""
-        self._hint_pause = 60 / per_minute
-
     def stop(self) -> None:
         """Let `run` return when what was asked has been answered and recorded."""
         self._stopping.set()
@@ -112,13 +102,13 @@ class Poller:
     async def step(self) -> timedelta:
         """Ask about one batch of due jobs and, when it is their time, hints; return after how long to look again."""
         trouble = await self._poll_due(self._clock.now())
-        if trouble is None and self._clock.monotonic() >= self._next_hint_query:
-            trouble = await self._follow_hints()
+        if trouble is None:
+            trouble = await self._hints.step()
         if trouble is not None:
             log.warning("kling could not be asked", kind=trouble.kind.value, error=str(trouble))
             await self._health.failed(trouble)
             self._failures += 1
-            self._may_be_one_job = _may_be_one_job(trouble)
+            self._may_be_one_job = may_be_one_job(trouble)
             return _TROUBLED.pause(self._failures)
         self._failures = 0
         await self._losses.step()
@@ -127,8 +117,8 @@ class Poller:
     async def _pause(self) -> timedelta:
         due = await self._store.due.next_poll_due()
         pause = _IDLE if due is None else min(due - self._clock.now(), _IDLE)
-        if await self._store.due.hints(1):
-            pause = min(pause, timedelta(seconds=self._next_hint_query - self._clock.monotonic()))
+        if (until_hints := await self._hints.pause()) is not None:
+            pause = min(pause, until_hints)
         return max(pause, timedelta(0))
 
     async def _poll_due(self, now: datetime) -> KlingError | None:
@@ -159,7 +149,7 @@ class Poller:
                 is_answered = is_answered or bool(due)
                 continue
             failed, trouble = [*failed, *due], error
-            if not _may_be_one_job(error) or (len(failed) == _FRUITLESS and not is_answered):
+            if not may_be_one_job(error) or (len(failed) == _FRUITLESS and not is_answered):
                 return error
         if not is_answered:
             return trouble
@@ -176,10 +166,11 @@ class Poller:
         asked_at = self._clock.now()
         endpoints = {task_id: stored.job.endpoint for task_id, stored in by_task.items() if stored.job.endpoint}
         answers = await self._client.query(list(by_task), endpoints)
-        trouble = _first_trouble(answers.errors)
+        trouble = first_trouble(answers.errors)
         await self._record([(by_task[report.task_id or ""], report) for report in answers.reports], asked_at)
         if answers.reports or trouble is None:
             await self._health.answered()
+            self._hints.kling_answered()
         elif not answers.unknown_ids:
             self._losses.begin_anew()
         unknown = [by_task[task_id] for task_id in answers.unknown_ids]
@@ -215,7 +206,7 @@ class Poller:
             try:
                 report = await self._client.query_one(job.endpoint or "", job.task_id or "")
             except KlingError as error:
-                if _is_trouble(error):
+                if is_trouble(error):
                     self._counters.polls("failed")
                     trouble = error
                     break
@@ -253,37 +244,3 @@ class Poller:
                 [News(report=report, job_id=stored.job.id, polled_at=asked_at) for stored, report in answers]
             )
             await self._losses.known([stored.job.id for stored, _ in answers])
-
-    async def _follow_hints(self) -> KlingError | None:
-        """Ask about one batch of task ids that somebody named without proof; what Kling knows is recorded.
-
-        Hints are forgotten once Kling was there to be asked, whatever it said: who sends them must not be able to have
-        it asked for ever.
-        """
-        hinted = await self._store.due.hints(MAX_IDS)
-        if not hinted:
-            return None
-        self._next_hint_query = self._clock.monotonic() + self._hint_pause
-        answers = await self._client.query(hinted)
-        # Where more than one place had to be asked, the next hints wait for as many turns.
-        self._next_hint_query += self._hint_pause * max(answers.requests - 1, 0)
-        await self._tracker.record_all([News(report=report, adopt=self._adopt) for report in answers.reports])
-        trouble = _first_trouble(answers.errors)
-        if trouble is None:
-            await self._health.answered()
-            await self._store.drop_hints(hinted)
-        return trouble
-
-
-def _is_trouble(error: KlingError) -> bool:
-    """True when an error says that Kling cannot be asked at the moment; else it is about what was asked for."""
-    return error.kind.is_retryable_read or error.kind.refuses_us
-
-
-def _may_be_one_job(error: KlingError) -> bool:
-    """True when the request seems to have come through to Kling, and only the answer was none."""
-    return error.kind in (ErrorKind.SERVER, ErrorKind.UNINTELLIGIBLE, ErrorKind.NO_ANSWER)
-
-
-def _first_trouble(errors: Sequence[KlingError]) -> KlingError | None:
-    return next((error for error in errors if _is_trouble(error)), None)

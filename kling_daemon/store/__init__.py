@@ -6,6 +6,7 @@ from kling_daemon.store.due_times import SetBack, Waiting
 from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
 from kling_daemon.store.event_pages import ALL_EVENTS, EventFilter, EventPages
 from kling_daemon.store.fanout import Registration
+from kling_daemon.store.hints import Hint
 from kling_daemon.store.history import History, HistoryEntry, UnfinishedDelivery
 from kling_daemon.store.job_pages import JobFilter, JobPages
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
@@ -31,6 +32,7 @@ __all__ = [
     "EventFilter",
     "EventPages",
     "HandlerRow",
+    "Hint",
     "HintWeight",
     "History",
     "HistoryEntry",

@@ -10,6 +10,7 @@ import aiosqlite
 from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.jobs import Job
 from kling_daemon.store.accounts import AccountRow
+from kling_daemon.store.hints import Hint
 from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.news import RawCallback
 from kling_daemon.store.queries import Queries
@@ -94,9 +95,14 @@ class Due:
         """Return when the next job falls due to be polled."""
         return await self._queries.moment("next_poll_due")
 
-    async def hints(self, limit: int) -> list[str]:
-        """Return the task ids that were named without proof, the oldest first."""
-        return [row["task_id"] for row in await self._queries.all("hints", (self._account, limit))]
+    async def hints(self, limit: int, *, signed: bool = False) -> list[Hint]:
+        """Return the task ids that were named without proof, or that are to be confirmed, the oldest first.
+
+        Where more of them wait, half are the oldest and half the latest ones.
+        """
+        last = limit // 2
+        values = {"weight": int(signed), "account": self._account, "first": limit - last, "last": last}
+        return [Hint(task_id=row["task_id"], again=row["again"]) for row in await self._queries.all("hints", values)]
 
     async def account(self) -> AccountRow:
         """Return what is known of the account itself, once a start was noted."""

@@ -14,8 +14,10 @@ from kling_daemon.store.deliveries import DeliveryDesk
 from kling_daemon.store.due_times import DueTimeDesk
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
+from kling_daemon.store.hints import HintDesk
 from kling_daemon.store.notices import NoticeDesk
 from kling_daemon.store.polls import PollDesk
+from kling_daemon.store.prompts import Prompts
 from kling_daemon.store.record import Recorder
 from kling_daemon.store.replays import ReplayDesk
 from kling_daemon.store.retention import RetentionDesk
@@ -34,6 +36,7 @@ class Parts:
     submissions: SubmissionDesk
     notices: NoticeDesk
     polls: PollDesk
+    hints: HintDesk
     retention: RetentionDesk
     due_times: DueTimeDesk
     tokens: TokenDesk
@@ -58,6 +61,8 @@ class Parts:
         owner, sequences, cache = f"{uuid.uuid4()}", Sequences(db), EventCache()
         fanout = Fanout(db, sequences)
         notices = NoticeDesk(clock=clock, sequences=sequences, fanout=fanout)
+        hints = HintDesk(account=account, limit=hint_limit)
+        prompts = Prompts(Backoff(least=policy.interval, longest=policy.max_interval))
         recorder = Recorder(
             account=account,
             clock=clock,
@@ -66,7 +71,8 @@ class Parts:
             sequences=sequences,
             fanout=fanout,
             cache=cache,
-            hint_limit=hint_limit,
+            hints=hints,
+            prompts=prompts,
         )
         deliveries = DeliveryDesk(
             owner=owner,
@@ -82,7 +88,8 @@ class Parts:
             deliveries=deliveries,
             submissions=SubmissionDesk(owner=owner, clock=clock, recorder=recorder),
             notices=notices,
-            polls=PollDesk(account=account, clock=clock, policy=policy, random=random),
+            polls=PollDesk(clock=clock, policy=policy, random=random, prompts=prompts),
+            hints=hints,
             retention=RetentionDesk(clock=clock),
             due_times=DueTimeDesk(clock=clock),
             tokens=TokenDesk(),

@@ -1,4 +1,4 @@
-"""Notes polls that brought no news, and hints that have been followed."""
+"""Notes polls that brought no news."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from random import Random
 
 from kling_daemon.clock import Clock, optional, to_millis
 from kling_daemon.polling import PollPolicy
+from kling_daemon.store.prompts import Prompts
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.statements import Statements
 
@@ -13,12 +14,12 @@ from kling_daemon.store.statements import Statements
 class PollDesk:
     """The operations of the poller that are not reports."""
 
-    def __init__(self, *, account: str, clock: Clock, policy: PollPolicy, random: Random) -> None:
+    def __init__(self, *, clock: Clock, policy: PollPolicy, random: Random, prompts: Prompts) -> None:
         """Take the rules by which the next poll is set."""
-        self._account = account
         self._clock = clock
         self._policy = policy
         self._random = random
+        self._prompts = prompts
         self._sql = Statements("polls")
 
     def unanswered(self, db: sqlite3.Connection, units: Sequence[StoredJob]) -> list[None]:
@@ -26,6 +27,8 @@ class PollDesk:
         now = self._clock.now()
         for stored in units:
             following, jitter = stored.following, self._random.random()
+            if following.prompted:
+                self._prompts.answered(stored.job.id, now)
             poll_at = self._policy.overdue_poll(stored.job, now, jitter) or self._policy.next_poll(
                 source=None,
                 callback_expected=following.callback_expected,
@@ -35,9 +38,4 @@ class PollDesk:
             )
             asked = optional(to_millis, following.poll_at)
             db.execute(self._sql["unanswered"], (to_millis(poll_at), stored.job.id, asked))
-        return [None] * len(units)
-
-    def drop_hints(self, db: sqlite3.Connection, units: Sequence[str]) -> list[None]:
-        """Forget hints: Kling has been asked for these task ids."""
-        db.executemany(self._sql["drop_hint"], [(task_id, self._account) for task_id in units])
         return [None] * len(units)

@@ -5,7 +5,6 @@ came of it is written many rows at a time. Reading before the transaction would 
 a job. State rules stand in the core alone; the unique indexes of the schema guard them.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,6 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from kling_daemon import __version__
 from kling_daemon.clock import Clock, optional, to_millis
 from kling_daemon.events import JobEvent, events_of
 from kling_daemon.jobs import Job, JobState
@@ -21,15 +19,15 @@ from kling_daemon.polling import Following, PollPolicy
 from kling_daemon.reports import Change, Report, adopt, fold
 from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
+from kling_daemon.store.evidence import Evidence
 from kling_daemon.store.fanout import Fanout
+from kling_daemon.store.hints import HintDesk, HintRow
 from kling_daemon.store.json_text import to_json_text
-from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
+from kling_daemon.store.news import Effect, HintWeight, News, Recorded
+from kling_daemon.store.prompts import Prompts
 from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row, to_row, to_snapshot
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.statements import Statements
-
-HINT_LIMIT = 10_000
-"""The most hints without weight that wait at a time; the oldest give way, and are counted."""
 
 
 @dataclass(slots=True)
@@ -46,11 +44,10 @@ class _Group:
     """Those of which the database may hold events that must not change with them."""
     moves: list[tuple[StoredJob, Change]] = field(default_factory=list)
     """What made a job's state rise, and the job right after it, in the order in which it happened."""
-    callbacks: list[tuple[Any, ...]] = field(default_factory=list)
     reports: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
-    hints: list[tuple[Any, ...]] = field(default_factory=list)
+    hints: list[HintRow] = field(default_factory=list)
     happened: list[tuple[int, int, JobEvent]] = field(default_factory=list)
 
     def keep(self, stored: StoredJob) -> None:
@@ -77,7 +74,8 @@ class Recorder:
         sequences: Sequences,
         fanout: Fanout,
         cache: EventCache,
-        hint_limit: int,
+        hints: HintDesk,
+        prompts: Prompts,
     ) -> None:
         """Take what it shares with the other operations of the one writer."""
         self._account = account
@@ -87,18 +85,19 @@ class Recorder:
         self._sequences = sequences
         self._fanout = fanout
         self._cache = cache
-        self._hint_limit = hint_limit
+        self._hints = hints
+        self._prompts = prompts
+        self._evidence = Evidence(account=account, sequences=sequences)
         self._sql = Statements("record")
         self._save_jobs = BulkInsert(self._sql["save_job"], marks(len(JOB_COLUMNS)))
-        self._save_callbacks = BulkInsert(self._sql["save_callback"], marks(14))
         self._save_reports = BulkInsert(self._sql["save_report"], marks(8))
         self._save_events = BulkInsert(self._sql["save_event"], marks(8))
-        self._save_hints = BulkInsert(self._sql["save_hint"], "(?, ?, ?, ?, 0)")
 
     def __call__(self, db: sqlite3.Connection, units: Sequence[News]) -> list[Recorded]:
         """Record a group of news; runs inside the writer's transaction."""
         now = self._clock.now()
         group = self._load(db, units)
+        self._evidence.begin(db, units, group.by_id)
         done = [self._record(group, news, now) for news in units]
         events = self._emit(group, now)
         recorded = [
@@ -114,6 +113,7 @@ class Recorder:
     def make(self, db: sqlite3.Connection, job: Job, *, callback_expected: bool, now: datetime) -> Recorded:
         """Store a job that we are about to submit, with its first event."""
         group = _Group(by_id={}, by_task={}, unanswered={})
+        self._evidence.begin(db, (), {})
         following = Following(callback_expected=callback_expected)
         stored = StoredJob(seq=self._sequences.next("jobs"), job=job, following=following)
         group.keep(stored)
@@ -163,7 +163,7 @@ class Recorder:
         else:
             return self._report(group, news, news.report, now)
         if news.callback is not None:
-            self._keep_callback(group, news, news.callback, group.by_id[job.id].seq if job is not None else None)
+            self._evidence.keep(news, news.callback, group.by_id[job.id].seq if job is not None else None)
         return effect, job
 
     def _report(self, group: _Group, news: News, report: Report, now: datetime) -> tuple[Effect, Job | None]:
@@ -172,7 +172,7 @@ class Recorder:
             return Effect.IGNORED, known.job if known is not None else None
         if known is None and not (news.adopt and report.task_id is not None and report.task_id not in group.by_task):
             if news.callback is not None:
-                self._keep_callback(group, news, news.callback, None)
+                self._evidence.keep(news, news.callback, None)
             return Effect.IGNORED, None
         if known is None:
             seq = self._sequences.next("jobs")
@@ -185,7 +185,8 @@ class Recorder:
                 report = replace(report, callback_missed=known.following.is_left_to_callbacks)
             change = fold(known.job, report)
             effect = _effect(known.job, change)
-        callback = self._keep_callback(group, news, news.callback, seq) if news.callback is not None else None
+            self._prompts.note(known, is_moved=change.advanced, is_asked=news.polled_at is not None, now=now)
+        callback = self._evidence.keep(news, news.callback, seq) if news.callback is not None else None
         following = self._policy.after_news(
             known.following if known is not None else None,
             change.job,
@@ -218,32 +219,31 @@ class Recorder:
         ours = group.by_id.get(named) if named is not None else None
         if ours is None or report.external_id not in (None, ours.job.external_id):
             return None
+        if ours.job.task_id is None and news.callback is not None and news.callback.secret is None:
+            # Believed for the capability of a job that has no task yet: it must not give it another job's task.
+            return ours if report.external_id == ours.job.external_id else None
         # A job keeps the task that it got first: a report about another task is none of its business.
         return ours if report.task_id is None or ours.job.task_id is None else None
 
     def _hint(self, group: _Group, news: News, now: datetime) -> tuple[Effect, Job | None]:
+        """Have Kling asked: soon about a job that is named with weight, else about the task when there is time."""
         named = group.by_id.get(news.job_id) if news.job_id is not None else None
+        # The job of a capability may be gone: a restored backup never knew it. Then anybody could name its task.
+        weight = HintWeight.NONE if named is None and news.job_id is not None else news.hint
         if named is None and news.hinted_task_id is not None:
             named = group.by_task.get(news.hinted_task_id)
         if named is not None and named.job.state.is_terminal:
-            return Effect.UNCHANGED, named.job
-        if named is not None and news.hint is HintWeight.JOB:
-            group.keep(replace(named, following=named.following.prompted_now(named.job, now)))
+            return Effect.UNCHANGED, named.job if weight is news.hint else None
+        if named is not None and weight is HintWeight.JOB:
+            due = self._prompts.due(named.job.id, now)
+            group.keep(replace(named, following=named.following.prompted_at(due, named.job, now)))
             return Effect.HINTED, named.job
         if news.hinted_task_id is None:
             return Effect.IGNORED, None
-        group.hints.append((self._sequences.next("hints"), self._account, news.hinted_task_id, to_millis(now)))
-        return Effect.HINTED, named.job if named else None
-
-    def _keep_callback(self, group: _Group, news: News, callback: RawCallback, job: int | None) -> int:
-        seq = self._sequences.next("callbacks")
-        digest = hashlib.sha256(callback.body).digest()[:16]
-        received_at = to_millis(callback.received_at)
-        group.callbacks.append((
-            seq, self._account, callback.webhook_id, digest, news.job_id or "", callback.body, callback.headers,
-            callback.verdict, callback.secret, job, __version__, received_at, received_at, int(news.recount),
-        ))  # fmt: skip
-        return seq
+        is_signed = int(weight is HintWeight.JOB)
+        seq = self._sequences.next("hints")
+        group.hints.append((seq, self._account, news.hinted_task_id, to_millis(now), is_signed))
+        return Effect.HINTED, named.job if named is not None and weight is news.hint else None
 
     def _keep_report(self, group: _Group, report: Report, job: int, callback: int | None, effect: Effect) -> None:
         group.reports.append((
@@ -276,16 +276,15 @@ class Recorder:
             db.execute(self._sql["keep_snapshots"], (to_json_text(list(group.altered)),))
         self._save_jobs.run(db, [to_row(stored) for stored in group.changed.values()])
         # Before the reports: those of a callback that came before find no row of their number, and are not saved.
-        self._save_callbacks.run(db, group.callbacks)
+        self._evidence.write(db)
         self._save_reports.run(db, group.reports)
         self._save_events.run(db, group.events)
-        self._save_hints.run(db, group.hints)
         if group.settled:
             db.execute(self._sql["settle_submissions"], (to_json_text(group.settled),))
         self._fanout.deliver(db, now, group.happened)
         for seq, _, event in group.happened:
             self._cache.put(seq, event)
-        return db.execute(self._sql["evict_hints"], (self._hint_limit,)).rowcount if group.hints else 0
+        return self._hints.keep(db, group.hints) if group.hints else 0
 
 
 def _effect(before: Job, change: Change) -> Effect:

@@ -22,13 +22,13 @@ from kling_daemon.store.due_times import SetBack
 from kling_daemon.store.errors import StoreError
 from kling_daemon.store.event_pages import EventPages
 from kling_daemon.store.fanout import Registration
+from kling_daemon.store.hints import HINT_LIMIT, Hint
 from kling_daemon.store.lock import exclusive
 from kling_daemon.store.migrate import migrate
 from kling_daemon.store.news import News, Recorded
 from kling_daemon.store.parts import Parts
 from kling_daemon.store.passages import Passage
 from kling_daemon.store.reader import Reader
-from kling_daemon.store.record import HINT_LIMIT
 from kling_daemon.store.replays import Replay, Replayed, ReplayPlans
 from kling_daemon.store.retention import Sweep
 from kling_daemon.store.rows import StoredJob
@@ -71,6 +71,7 @@ class Store:
         self._submissions = parts.submissions
         self._notices = parts.notices
         self._polls = parts.polls
+        self._hints = parts.hints
         self._retention = parts.retention
         self._replays = parts.replays
         self._due_times = parts.due_times
@@ -97,8 +98,8 @@ class Store:
         """Lock the directory, bring the schema up to date, void the leases of earlier runs, and write until the end.
 
         backoff: the pauses of deliveries whose attempts are lost with the daemon more than once. hint_limit: how many
-        hints without weight wait at most. on_commit: told of each commit's units and seconds. migrations: all of them;
-        this version's own unless a test brings others. A database in use is copied before they change it.
+        hints wait at most. on_commit: told of each commit's units and seconds. migrations: this version's own unless a
+        test brings others. A database in use is copied before they change it.
 
         Raises StoreLockedError when another daemon holds the directory, StoreError when the database cannot be used.
         """
@@ -252,9 +253,9 @@ class Store:
         """Note that Kling did not know these jobs when asked."""
         await self._writer.write_all(self._polls.unanswered, jobs)
 
-    async def drop_hints(self, task_ids: Sequence[str]) -> None:
-        """Forget hints that have been followed."""
-        await self._writer.write_all(self._polls.drop_hints, task_ids)
+    async def drop_hints(self, hints: Sequence[Hint]) -> None:
+        """Forget hints that have been followed, those excepted that were named again meanwhile."""
+        await self._writer.write_all(self._hints.drop, hints)
 
     async def note_start(self) -> None:
         """Note that a daemon starts; only the first one's moment is kept."""

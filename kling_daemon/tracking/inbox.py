@@ -205,9 +205,10 @@ class Inbox:
     ) -> News:
         """Return what is recorded of a callback that is believed, or that is a hint with the weight of a job."""
         if kind is VerdictKind.HINT:
-            # A capability names exactly one job, whatever ids the body holds.
-            task_id = report.task_id if job_id is None else None
-            return News(callback=raw, hint=HintWeight.JOB, job_id=job_id, hinted_task_id=task_id, recount=recount)
+            # A capability names exactly one job, whatever ids the body holds; they count where there is none such.
+            return News(
+                callback=raw, hint=HintWeight.JOB, job_id=job_id, hinted_task_id=report.task_id, recount=recount
+            )
         adopt = self._adopts(report) and job_id is None
         return News(report=report, callback=raw, job_id=job_id, adopt=adopt, recount=recount)
 
@@ -216,14 +217,17 @@ class Inbox:
         return self._adopt and report.state is not JobState.SUBMITTED
 
     def _follow_up(self, ignored: News) -> News | None:
-        """Return what can be made of a signed report that its callback's address was no use for, step by step."""
+        """Return what can be made of a report that its callback's address was no use for, step by step."""
         report, raw = ignored.report, ignored.callback
         if report is None:
             return None
         if ignored.job_id is not None:
+            if raw is not None and raw.secret is None:
+                # Believed for its capability, but not fit for that job: then it is a hint about it, like any other.
+                raw = replace(raw, verdict=VerdictKind.HINT.value)
+                return self._news(VerdictKind.HINT, report, raw, ignored.job_id)
             # Kling signed it, so it is true of the task that it names, also where it came to another job's address.
-            is_signed = raw is not None and raw.secret is not None
-            return News(report=report, adopt=self._adopts(report)) if is_signed else None
+            return News(report=report, adopt=self._adopts(report))
         if self._adopt and not self._adopts(report):
             return News(hint=HintWeight.NONE, hinted_task_id=report.task_id)
         return None

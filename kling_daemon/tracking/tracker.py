@@ -11,7 +11,7 @@ import structlog
 from kling_daemon.bus import Bus
 from kling_daemon.events import EventType, JobEvent
 from kling_daemon.jobs import Job
-from kling_daemon.store import Effect, News, Recorded, Store
+from kling_daemon.store import Effect, HintWeight, News, Recorded, Store
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,9 @@ class Tracker:
     def __init__(self, store: Store, bus: Bus, counters: Counters) -> None:
         """Take where news is kept, told and counted."""
         self.polls_changed = asyncio.Event()
-        """Set when a job may be due to be polled earlier than before."""
+        """Set when a job may be due to be polled earlier than before, or a hint to be followed."""
+        self.is_told_of_hints = True
+        """Whether one without weight sets it too: not while it is known when Kling is asked about the next of them."""
         self._store = store
         self._bus = bus
         self._counters = counters
@@ -96,7 +98,7 @@ class Tracker:
         events = [event for _, recorded in untold for event in recorded.events]
         if events:
             self._bus.publish(events)
-        if any(_may_hurry_polls(recorded) for _, recorded in untold):
+        if any(self._may_hurry_polls(news, recorded) for news, recorded in untold):
             self.polls_changed.set()
         self._count(untold, events)
         _log(untold)
@@ -120,6 +122,11 @@ class Tracker:
             if recorded.evicted_hints:
                 self._counters.hints_evicted(recorded.evicted_hints)
 
+    def _may_hurry_polls(self, news: News, recorded: Recorded) -> bool:
+        if recorded.effect is Effect.HINTED:
+            return self.is_told_of_hints or news.hint is HintWeight.JOB
+        return recorded.effect is Effect.ADVANCED and recorded.job is not None and not recorded.job.state.is_terminal
+
     def _note_strange_word(self, word: str, job: Job) -> None:
         if len(self._strange_words) < MAX_WORDS:
             self._strange_words[word] = job.id
@@ -133,12 +140,6 @@ def results_of(outcomes: Sequence[Recorded | Exception]) -> list[Recorded]:
             raise outcome
         results.append(outcome)
     return results
-
-
-def _may_hurry_polls(recorded: Recorded) -> bool:
-    if recorded.effect is Effect.HINTED:
-        return True
-    return recorded.effect is Effect.ADVANCED and recorded.job is not None and not recorded.job.state.is_terminal
 
 
 def _log(untold: Sequence[tuple[News, Recorded]]) -> None:

@@ -66,16 +66,38 @@ def test_a_poll_that_was_due_is_counted():
 
 
 def test_a_poll_that_a_hint_asked_for_counts_as_something_that_came():
-    before = Following(callback_expected=True, polls=3, poll_at=EPOCH - A_MINUTE).prompted_now(OPEN, EPOCH - A_MINUTE)
+    before = Following(callback_expected=True, polls=3, poll_at=EPOCH - A_MINUTE).prompted_at(
+        EPOCH - A_MINUTE, OPEN, EPOCH - A_MINUTE
+    )
     after = after_news(before, Source.POLL, polled_at=EPOCH)
     assert after == Following(callback_expected=True, poll_at=EPOCH + POLICY.fallback_after)
 
 
 @pytest.mark.parametrize("polled_at", [None, EPOCH - A_MINUTE])
 def test_a_hint_is_answered_only_by_asking_after_it_came(polled_at):
-    before = Following(callback_expected=True).prompted_now(OPEN, EPOCH)
+    before = Following(callback_expected=True).prompted_at(EPOCH, OPEN, EPOCH)
     after = after_news(before, Source.POLL, polled_at=polled_at)
     assert (after.prompted, after.poll_at) == (True, EPOCH)
+
+
+@pytest.mark.parametrize(
+    ("poll_at", "expected"),
+    [
+        (None, EPOCH + 2 * A_MINUTE),
+        (EPOCH + A_MINUTE, EPOCH + A_MINUTE),
+        (EPOCH + 3 * A_MINUTE, EPOCH + 2 * A_MINUTE),
+        (EPOCH, EPOCH + 2 * A_MINUTE),  # Kling may be being asked at this moment
+    ],
+)
+def test_a_hint_that_has_to_wait_is_content_with_a_poll_before_it(poll_at, expected):
+    before = Following(callback_expected=True, poll_at=poll_at)
+    assert before.prompted_at(EPOCH + 2 * A_MINUTE, OPEN, EPOCH).poll_at == expected
+
+
+def test_news_does_not_hurry_a_hint_that_has_to_wait():
+    before = Following(callback_expected=True, prompted=True, poll_at=EPOCH + A_MINUTE)
+    after = after_news(before, Source.CALLBACK)
+    assert (after.prompted, after.poll_at) == (True, EPOCH + A_MINUTE)
 
 
 @pytest.mark.parametrize("before", [None, Following(callback_expected=True, prompted=True, polls=2, poll_at=EPOCH)])
@@ -88,7 +110,7 @@ def test_a_job_that_has_ended_or_has_no_task_yet_is_not_asked_for(before, job):
 def test_what_a_poll_finds_was_missed_only_where_callbacks_come_and_no_hint_did():
     assert Following(callback_expected=True).is_left_to_callbacks
     assert not Following(callback_expected=False).is_left_to_callbacks
-    assert not Following(callback_expected=True).prompted_now(OPEN, EPOCH).is_left_to_callbacks
+    assert not Following(callback_expected=True).prompted_at(EPOCH, OPEN, EPOCH).is_left_to_callbacks
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from kling_daemon.jobs import Job, JobState
 from kling_daemon.kling.auth import ApiKey
 from kling_daemon.kling.client import KlingClient
 from kling_daemon.kling.tokens import KeyPair, SignedTokens
-from kling_daemon.poller import Losses, Poller, Reconciler
+from kling_daemon.poller import HintFollower, Losses, Poller, Reconciler
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Report
 from kling_daemon.store import HintWeight, News, RawCallback, Store
@@ -52,7 +52,7 @@ class Asking:
         self.health = KlingHealth(self.board, self.clock)
         self.spool = Spool(self.directory / "spool")
 
-    def poller(self, **settings: Any) -> Poller:
+    def poller(self, *, adopt: bool = True, hint_queries_per_minute: float = 6.0) -> Poller:
         losses = Losses(
             store=self.store,
             tracker=self.tracker,
@@ -62,7 +62,15 @@ class Asking:
             clock=self.clock,
             grace=timedelta(minutes=10),
         )
-        defaults: dict[str, Any] = {"adopt": True, "hint_queries_per_minute": 6.0, "losses": losses}
+        hints = HintFollower(
+            store=self.store,
+            tracker=self.tracker,
+            client=self.client,
+            health=self.health,
+            clock=self.clock,
+            adopt=adopt,
+            queries_per_minute=hint_queries_per_minute,
+        )
         return Poller(
             store=self.store,
             tracker=self.tracker,
@@ -70,7 +78,8 @@ class Asking:
             health=self.health,
             clock=self.clock,
             counters=_Polls(self.polls),
-            **{**defaults, **settings},
+            hints=hints,
+            losses=losses,
         )
 
     def reconciler(self, *, adopt_all: bool = False) -> Reconciler:

@@ -9,7 +9,8 @@ from aiohttp import web
 from fakes.asking import CALLBACK_URL, asking
 from fakes.dispatching import until
 from fakes.kling_caller import LEGACY_VIDEO, NEW_VIDEO
-from fakes.scripted_kling import ScriptedKling, envelope, task
+from fakes.knowing_kling import OUTAGES, KnowingKling
+from fakes.scripted_kling import envelope, task
 
 from kling_daemon.jobs import Generation, JobState
 from kling_daemon.reports import Source
@@ -19,57 +20,9 @@ MINUTE = timedelta(minutes=1)
 PROCESSING = JobState.PROCESSING
 
 
-class Kling(ScriptedKling):
-    """Knows the tasks that a test tells it; says of all others that it does not."""
-
-    def __init__(self):
-        super().__init__(answer=self.serve_tasks)
-        self.tasks: dict[str, dict] = {}
-        self.solutions: dict[str, dict] | None = {}
-        """None where this host has no `/solutions`."""
-        self.broken: tuple[int, dict] | None = None
-        self.refused: set[str] = set()
-        """Ids that make Kling refuse the whole request."""
-        self.elsewhere: dict[str, tuple[int, dict]] = {}
-        """Answers to legacy queries, by path."""
-
-    def knows(self, task_id, status="processing", **more):
-        self.tasks[task_id] = task(task_id, status, **more)
-
-    @property
-    def batches(self):
-        return self._asked_at("/tasks")
-
-    @property
-    def solution_batches(self):
-        return self._asked_at("/solutions")
-
-    def _asked_at(self, place):
-        begin = f"{place}?task_ids="
-        return [
-            sorted(asked.path.removeprefix(begin).split(",")) for asked in self.asked if asked.path.startswith(begin)
-        ]
-
-    async def serve_tasks(self, request):
-        if self.broken is not None:
-            return web.json_response(self.broken[1], status=self.broken[0])
-        if request.path == "/solutions" and self.solutions is None:
-            return web.json_response(envelope(None, 1203, "no such resource"), status=404)
-        if request.path == "/solutions" and request.path not in self.elsewhere:
-            ids = request.query["task_ids"].split(",")
-            return web.json_response(envelope([self.solutions[id_] for id_ in ids if id_ in self.solutions]))
-        if request.path != "/tasks":
-            status, answer = self.elsewhere.get(request.path, (400, envelope(None, 1201, "Task not found by id")))
-            return web.json_response(answer, status=status)
-        ids = request.query["task_ids"].split(",")
-        if self.refused.intersection(ids):
-            return web.json_response(envelope(None, 1201, "task_ids is illegal"), status=400)
-        return web.json_response(envelope([self.tasks[id_] for id_ in ids if id_ in self.tasks]))
-
-
 @pytest.fixture
 async def kling():
-    async with Kling().serve() as kling:
+    async with KnowingKling().serve() as kling:
         yield kling
 
 
@@ -220,15 +173,6 @@ async def test_a_thousand_overdue_jobs_are_brought_to_their_end_in_at_most_sixty
         assert await here.store.read.job_counts() == {"succeeded": 1000}
         assert len(kling.asked) <= 60
         assert here.polls == {"answered": 1000}
-
-
-OUTAGES = {
-    "maintenance": (503, envelope(None, 5001, "maintenance")),
-    "an error": (500, envelope(None, 5000, "error")),
-    "too fast": (429, envelope(None, 1302, "too fast")),
-    "no key": (401, envelope(None, 1000, "no")),
-    "no envelope": (502, {}),
-}
 
 
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES)
@@ -500,7 +444,8 @@ async def test_a_flood_of_hints_is_bounded_and_what_gave_way_is_counted(tmp_path
         )
         assert await here.store.read.hint_count() == 10_000
         assert sum(one.evicted_hints for one in recorded) == 500
-        assert (await here.store.due.hints(1)) == ["h500"]
+        chosen = [hint.task_id for hint in await here.store.due.hints(4)]
+        assert chosen == ["h0", "h1", "h10498", "h10499"]
 
 
 async def test_news_wakes_the_poller_and_stopping_lets_it_end(tmp_path, kling):

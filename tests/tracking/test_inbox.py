@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 import structlog
+from fakes.reports import make_report
 from fakes.running_daemon import PATH, SECRET, running_daemon, signature, trusting
 
 from kling_daemon.bus import Bus
 from kling_daemon.jobs import JobState
+from kling_daemon.reports import Source
 from kling_daemon.simulator import Simulator, SimulatorSettings, Span
-from kling_daemon.store import News, RawCallback, Store, record
+from kling_daemon.store import Effect, Intent, News, RawCallback, Store, evidence
 from kling_daemon.telemetry import Metrics
+from kling_daemon.testing import make_job
 from kling_daemon.testing.clock import ManualClock
 from kling_daemon.tracking import Callback, Capabilities, Confirm, Inbox, Tracker, Trust
 
@@ -105,6 +108,86 @@ async def test_an_unsigned_one_that_is_believed_for_its_capability_is_about_that
         assert await here.jobs() == {"a": "succeeded", "b": "processing"}
 
 
+async def made(here, job_id, external_id):
+    """Store the intent to create a job, as submitting one does; return the path of its callbacks."""
+    job = make_job(id=job_id, task_id=None, external_id=external_id, state=JobState.QUEUED)
+    path = "/text-to-video/kling-3.0"
+    await here.store.make_job(Intent(job=job, path=path, digest=job_id, callback_expected=True))
+    return capability(job_id)
+
+
+async def answered(here, job_id, task_id):
+    """Let Kling's answer to the create of a job be stored."""
+    report = make_report(task_id, JobState.SUBMITTED, source=Source.SUBMISSION)
+    assert (await here.store.record(News(report=report, job_id=job_id))).effect is Effect.ADVANCED
+
+
+A, B = "01991f2e-6a00-7c3d-8e11-5a0f5a0f5a0f", "01991f2e-6a00-7c3d-8e11-5a0f5a0f5a10"
+
+
+@pytest.mark.parametrize("body", [said("b", "failed"), said("b", "failed", external_id="eb")])
+async def test_one_that_is_believed_for_its_capability_does_not_take_another_jobs_task_before_the_creates_are_answered(
+    tmp_path, body
+):
+    async with world(tmp_path, confirm=Confirm.NEVER) as here:
+        mine, _ = await made(here, A, "ea"), await made(here, B, "eb")
+        assert (await here.inbox.take([], json.dumps(body).encode(), mine)).status == 200
+        await answered(here, B, "b")
+        await answered(here, A, "a")
+        assert await here.jobs() == {"a": "submitted", "b": "submitted"}
+        # What it was worth: Kling is asked about the job that it names, as soon as there is a task to ask about.
+        (due,) = await here.store.due.due_polls(here.clock.now(), 9)
+        (stored,) = await here.store.due.jobs_to_poll([due], here.clock.now())
+        assert (stored.job.id, stored.following.prompted) == (A, True)
+
+
+async def test_one_that_is_believed_for_its_capability_may_overtake_the_creates_answer(tmp_path):
+    async with world(tmp_path, confirm=Confirm.NEVER) as here:
+        mine = await made(here, A, "ea")
+        body = json.dumps(said("a", "succeeded", external_id="ea")).encode()
+        assert (await here.inbox.take([], body, mine)).status == 200
+        assert await here.jobs() == {"a": "succeeded"}
+
+
+async def test_a_hint_that_overtakes_the_creates_answer_has_kling_asked_once_there_is_one(tmp_path):
+    async with world(tmp_path) as here:
+        mine = await made(here, A, "ea")
+        assert (await here.inbox.take([], json.dumps(said("b", "failed")).encode(), mine)).status == 200
+        assert await here.store.due.due_polls(here.clock.now(), 9) == []
+        assert await here.store.due.hints(9) == [], "it names its job, not the task in its body"
+        await answered(here, A, "a")
+        assert len(await here.store.due.due_polls(here.clock.now(), 9)) == 1
+
+
+@pytest.mark.parametrize("confirm", list(Confirm))
+async def test_a_capability_of_a_job_that_is_not_kept_is_a_hint_about_what_its_body_names(tmp_path, confirm):
+    async with world(tmp_path, confirm=confirm) as here:
+        await here.store.record(News(report=make_report("known", JobState.SUCCEEDED), adopt=True))
+        for task_id in ("unknown", "known"):
+            body = json.dumps(said(task_id, "failed")).encode()
+            assert (await here.inbox.take([], body, capability(A))).status == 200
+        assert [hint.task_id for hint in await here.store.due.hints(9)] == ["unknown"]
+        assert await here.store.read.callback_counts() == {}, "anybody's bytes are not kept"
+        assert await here.jobs() == {"known": "succeeded"}
+
+
+@pytest.mark.parametrize("confirm", [Confirm.UNSIGNED, Confirm.NEVER])
+@pytest.mark.parametrize("names", ["its own task", "another task", "a new task each time"])
+async def test_of_whoever_has_a_capability_only_so_many_bodies_are_kept(tmp_path, confirm, names):
+    async with world(tmp_path, confirm=confirm) as here:
+        await here.signed(said("a", "processing"))
+        mine = capability((await here.store.read.job("a")).id)
+        for number in range(40):
+            task_id = {"its own task": "a", "another task": "b"}.get(names, f"n{number}")
+            body = json.dumps(said(task_id, "processing", number=number)).encode()
+            assert (await here.inbox.take([], body, mine)).status == 200
+        assert sum((await here.store.read.callback_counts()).values()) == 20
+        for number in range(3):
+            await here.signed(said("a", "processing", number=number))
+        assert sum((await here.store.read.callback_counts()).values()) == 23, "what is signed is always kept"
+        assert await here.jobs() == {"a": "processing"}
+
+
 async def test_credentials_in_headers_are_not_kept(tmp_path):
     async with world(tmp_path) as here:
         await here.signed(b"unreadable")
@@ -130,7 +213,8 @@ async def test_what_an_earlier_version_could_not_read_is_read_again_under_todays
         await keep_as_unreadable(here, body)
         assert await here.inbox.read_again() == 1
         assert await here.jobs() == jobs
-        assert await here.store.due.hints(9) == hints
+        waiting = await here.store.due.hints(9, signed=confirm is Confirm.ALWAYS)
+        assert [hint.task_id for hint in waiting] == hints
         assert await here.inbox.read_again() == 0
         counts = await here.store.read.callback_counts()
         assert sum(counts.values()) == 2
@@ -143,11 +227,11 @@ async def keep_as_unreadable(here, body):
     raw = RawCallback(
         webhook_id="m1", body=body, headers=b"", verdict="unreadable", secret="vendor", received_at=here.clock.now()
     )
-    ours, record.__version__ = record.__version__, "0.0.1"
+    ours, evidence.__version__ = evidence.__version__, "0.0.1"
     try:
         await here.store.record(News(callback=raw))
     finally:
-        record.__version__ = ours
+        evidence.__version__ = ours
 
 
 async def test_an_unknown_status_word_makes_a_job_that_kling_has_and_a_line_in_the_log(tmp_path):
@@ -208,7 +292,7 @@ async def test_callbacks_that_come_together_are_answered_each_as_by_itself(tmp_p
         )
         assert [answer.status for answer in answers] == [200, 401, 503, 202, 200]
         assert await here.jobs() == {"t1": "succeeded"}
-        assert await here.store.due.hints(9) == ["t2"]
+        assert [hint.task_id for hint in await here.store.due.hints(9)] == ["t2"]
 
 
 async def test_what_follows_from_callbacks_at_another_jobs_address_fails_each_alone(tmp_path):
@@ -229,7 +313,7 @@ async def test_what_follows_from_callbacks_at_another_jobs_address_fails_each_al
         assert [answer.status for answer in answers] == [503, 200, 200, 200]
         assert [line["event"] for line in lines if line["log_level"] == "error"] == ["callback could not be handled"]
         assert await here.jobs() == {"a": "processing", "ended": "succeeded", "b": "succeeded"}
-        assert await here.store.due.hints(9) == ["unmade"]
+        assert [hint.task_id for hint in await here.store.due.hints(9)] == ["unmade"]
 
 
 async def test_what_follows_from_callbacks_that_came_together_is_committed_together(tmp_path):

@@ -30,7 +30,13 @@ WHERE first.seq < (SELECT max(seq) FROM reports WHERE job = :seq AND source IN (
 SELECT min(poll_at) AS due_at FROM jobs WHERE poll_at IS NOT NULL;
 
 -- name: hints
-SELECT task_id FROM hints WHERE account = ? ORDER BY seq LIMIT ?;
+-- from both ends: an old flood does not keep the latest ones waiting, nor a new one those that came before it
+SELECT * FROM (
+  SELECT seq, task_id, again FROM hints WHERE weight = :weight AND account = :account ORDER BY seq LIMIT :first)
+UNION
+SELECT * FROM (
+  SELECT seq, task_id, again FROM hints WHERE weight = :weight AND account = :account ORDER BY seq DESC LIMIT :last)
+ORDER BY seq;
 
 -- name: last_written
 SELECT max(at) AS due_at FROM (

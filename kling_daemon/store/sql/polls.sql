@@ -1,5 +1,2 @@
 -- name: unanswered
 UPDATE jobs SET polls = polls + 1, prompted = 0, poll_at = ? WHERE id = ? AND poll_at = ?;
-
--- name: drop_hint
-DELETE FROM hints WHERE task_id = ? AND account = ?;

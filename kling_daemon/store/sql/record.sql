@@ -37,8 +37,5 @@ WHERE job IN (SELECT value FROM json_each(?)) AND snapshot IS NULL;
 UPDATE submissions SET state = 'settled', owner = NULL, until = NULL, error = NULL
 WHERE job IN (SELECT value FROM json_each(?));
 
--- name: save_hint
-INSERT INTO hints (seq, account, task_id, received_at, asked) VALUES {rows} ON CONFLICT (task_id, account) DO NOTHING;
-
--- name: evict_hints
-DELETE FROM hints WHERE seq <= (SELECT seq FROM hints ORDER BY seq DESC LIMIT 1 OFFSET ?);
+-- name: count_callbacks
+SELECT job, count(*) FROM callbacks WHERE job IN (SELECT value FROM json_each(?)) GROUP BY job;
