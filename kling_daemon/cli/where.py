@@ -45,7 +45,7 @@ _url_option = click.option(
     metavar="URL",
     expose_value=False,
     callback=_keep,
-    help="The daemon: http://HOST:PORT or unix:PATH.  [$KLING_DAEMON_URL]",
+    help="The daemon: http(s)://HOST:PORT or unix:PATH.  [$KLING_DAEMON_URL]",
 )
 pass_where = click.make_pass_decorator(Where, ensure=True)
 
@@ -67,10 +67,14 @@ def talk(
     """
     import asyncio
 
-    from kling_daemon.client import DaemonError, DaemonUnreachableError
+    from kling_daemon.client import AddressError, DaemonError, DaemonUnreachableError, DaemonUntrustedError
 
     try:
         return (run or asyncio.run)(_converse(find(where), conversation))
+    except AddressError as error:  # a file that says whom to trust is read when the connection is made
+        raise click.UsageError(str(error)) from None
+    except DaemonUntrustedError as error:
+        raise UnreachableExit(str(error)) from None
     except DaemonUnreachableError as error:
         raise UnreachableExit(f"{error}; is it running?") from None
     except DaemonError as error:

@@ -2,7 +2,16 @@
 
 from kling_daemon.client.daemon import Daemon
 from kling_daemon.client.discovery import Target, find_daemon
-from kling_daemon.client.errors import AddressError, DaemonError, DaemonUnreachableError
+from kling_daemon.client.errors import AddressError, DaemonError, DaemonUnreachableError, DaemonUntrustedError
 from kling_daemon.client.event_stream import EventStream
 
-__all__ = ["AddressError", "Daemon", "DaemonError", "DaemonUnreachableError", "EventStream", "Target", "find_daemon"]
+__all__ = [
+    "AddressError",
+    "Daemon",
+    "DaemonError",
+    "DaemonUnreachableError",
+    "DaemonUntrustedError",
+    "EventStream",
+    "Target",
+    "find_daemon",
+]

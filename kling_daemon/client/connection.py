@@ -16,8 +16,9 @@ import pydantic
 from yarl import URL
 
 from kling_daemon.client.discovery import UNIX, Target, usable_url
-from kling_daemon.client.errors import AddressError, DaemonError, DaemonUnreachableError
+from kling_daemon.client.errors import AddressError, DaemonError, DaemonUnreachableError, DaemonUntrustedError
 from kling_daemon.client.models import ProblemModel
+from kling_daemon.client.trust import distrust, trusting
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -48,7 +49,7 @@ class Connection:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = _unix(self._unix) if self._unix is not None else aiohttp.TCPConnector(limit=NO_LIMIT)
+        connector = self._connector()
         headers = {"Accept": "application/json"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -61,6 +62,13 @@ class Connection:
     ) -> None:
         self._session = None
         await self._open.aclose()
+
+    def _connector(self) -> aiohttp.BaseConnector:
+        if self._unix is not None:
+            return aiohttp.UnixConnector(self._unix, limit=NO_LIMIT)
+        if not self._origin.startswith("https:"):
+            return aiohttp.TCPConnector(limit=NO_LIMIT)
+        return aiohttp.TCPConnector(limit=NO_LIMIT, ssl=trusting(self._target.certificate, self._target.ca))
 
     async def get(
         self,
@@ -147,11 +155,9 @@ class Connection:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> DaemonUnreachableError:
+        if (reason := distrust(error)) is not None:
+            return DaemonUntrustedError(f"what answers at {self._target.url} cannot be trusted: {reason}")
         return DaemonUnreachableError(f"no daemon answers at {self._target.url}: {_reason(error)}")
-
-
-def _unix(path: str) -> aiohttp.UnixConnector:
-    return aiohttp.UnixConnector(path, limit=NO_LIMIT)
 
 
 def _usable_token(target: Target) -> str | None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kling_daemon.client.errors import AddressError
+from kling_daemon.client.trust import CA_VARIABLE
 
 URL_VARIABLE = "KLING_DAEMON_URL"
 TOKEN_VARIABLE = "KLING_DAEMON_TOKEN"  # noqa: S105 - the variable's name
@@ -32,22 +33,29 @@ class Target:
     token: str | None = field(repr=False)
     token_from: str = "the program itself"  # noqa: S105 - words for people
     """Where the token comes from, or would have to come from, for the message when it is refused."""
+    ca: Path | None = None
+    """Of an `https://` URL: a file in PEM of those whose certificates are trusted, or of the daemon's own; None for
+    those whom the system, or `$SSL_CERT_FILE`, trusts."""
+    certificate: Path | None = None
+    """A file in PEM that begins with the only certificate that is trusted, whatever name it is for; before `ca`."""
 
 
 def find_daemon(url: str | None, config: Path | None, environ: Mapping[str, str]) -> Target:
     """Return the daemon to talk to; the first of these that there is.
 
     1. `url`, else `$KLING_DAEMON_URL`; with `$KLING_DAEMON_TOKEN` and no other token, which might be meant for
-       another daemon.
+       another daemon. `$KLING_DAEMON_CA` is a file of whom to trust.
     2. `kling-daemon/api.sock` below `$XDG_RUNTIME_DIR`, then below `/run`, unless a configuration is named.
-    3. `api.listen` of the configuration, found as every verb but `run` finds it, with its defaults.
+    3. `api.listen` of the configuration, found as every verb but `run` finds it, with its defaults; known by the
+       certificate in `api.tls_cert`, if there is one.
 
     For 2 and 3 the token is `$KLING_DAEMON_TOKEN`, else the file `api-token` in the configuration's state directory,
     else in systemd's. Raises AddressError for a URL that is none, ConfigError for a named configuration that is not
     there.
     """
     if named := url or environ.get(URL_VARIABLE):
-        return Target(url=usable_url(named), token=_from_environment(environ), token_from=TOKEN_VARIABLE)
+        ca = Path(path).expanduser() if (path := environ.get(CA_VARIABLE)) else None
+        return Target(url=usable_url(named), token=_from_environment(environ), token_from=TOKEN_VARIABLE, ca=ca)
     if config is None and not environ.get(CONFIG_VARIABLE) and (socket := _find_socket(environ)) is not None:
         return _with_token(f"{UNIX}{socket}", _state_directory(config, environ), environ)
     return _from_configuration(config, environ)
@@ -85,15 +93,16 @@ def _from_configuration(config: Path | None, environ: Mapping[str, str]) -> Targ
     settings = load(find_config(config, environ, for_run=False), environ).settings
     if settings is None:
         raise AddressError("the configuration cannot be read, so the daemon is not found; `config check` tells why")
-    listen = settings.api.listen
+    listen, certificate = settings.api.listen, settings.api.tls_cert
     if isinstance(listen, TcpAddress):
         if listen.port == 0:
             raise AddressError("api.listen has port 0, which tells nobody where the daemon is; give its URL")
         host = _WILDCARDS.get(listen.host, listen.host)
-        url = f"http://{TcpAddress(host=host, port=listen.port)}"
+        scheme = "http" if certificate is None else "https"
+        url = f"{scheme}://{TcpAddress(host=host, port=listen.port)}"
     else:
         url = f"{UNIX}{listen.path}"
-    return _with_token(url, settings.store.directory, environ)
+    return replace(_with_token(url, settings.store.directory, environ), certificate=certificate)
 
 
 def _state_directory(config: Path | None, environ: Mapping[str, str]) -> Path:

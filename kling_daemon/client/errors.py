@@ -5,6 +5,10 @@ class DaemonUnreachableError(Exception):
     """No daemon answers; the message names the address that was tried."""
 
 
+class DaemonUntrustedError(DaemonUnreachableError):
+    """Something answers that does not prove in TLS to be the daemon; nothing was sent to it."""
+
+
 class DaemonError(Exception):
     """The daemon refused a request, or what answered is no daemon."""
 

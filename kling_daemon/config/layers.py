@@ -13,7 +13,7 @@ from kling_daemon.config.settings import Settings
 from kling_daemon.problems import Problem
 
 PREFIX = "KLING_DAEMON_"
-RESERVED = frozenset({"KLING_DAEMON_URL", "KLING_DAEMON_TOKEN", CONFIG_VARIABLE})
+RESERVED = frozenset({"KLING_DAEMON_URL", "KLING_DAEMON_TOKEN", "KLING_DAEMON_CA", CONFIG_VARIABLE})
 """Variables of the command line, which are no settings."""
 
 Key = tuple[str, ...]

@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,10 +10,7 @@ from typing import Literal
 from kling_daemon.config.secrets import SecretError, read_secret_file
 from kling_daemon.listening.sites import ListenError
 from kling_daemon.listening.validity import validity
-
-_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-_LONGEST = 1024 * 1024
-
+from kling_daemon.pem import first_certificate
 
 Part = Literal["tls_cert", "tls_key"]
 
@@ -117,15 +113,11 @@ class Certificate:
 
     def _read_chain(self) -> tuple[datetime, datetime]:
         try:
-            with self._chain.open("rb") as file:
-                text = file.read(_LONGEST).decode("ascii", "replace")
+            return validity(first_certificate(self._chain))
         except OSError as error:
             raise CertificateError("tls_cert", f"cannot read {self._chain}: {error.strerror}") from None
-        begin, end = text.find(_BEGIN), text.find(_END)
-        with suppress(ValueError):
-            if 0 <= begin < end:
-                return validity(ssl.PEM_cert_to_DER_cert(text[begin : end + len(_END)]))
-        raise CertificateError("tls_cert", f"{self._chain} holds no whole certificate in PEM")
+        except ValueError:
+            raise CertificateError("tls_cert", f"{self._chain} holds no whole certificate in PEM") from None
 
     def _check_key(self) -> None:
         try:

@@ -1,5 +1,6 @@
 """A local API on real sockets over a real store, with the rest of the daemon reduced to what a test wants to see."""
 
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -146,6 +147,7 @@ async def local_api(
     directory: Path,
     *,
     address: TcpAddress | UnixAddress = LOCAL,
+    tls: ssl.SSLContext | None = None,
     bus: Bus | None = None,
     clock: Clock | None = None,
     write_within: timedelta = WRITE_WITHIN,
@@ -196,9 +198,9 @@ async def local_api(
         api.application = build_api(services)
         async with (
             looping({"event tail": api.tail}, timedelta(seconds=5)),
-            listening(api.application, address) as bound,
+            listening(api.application, address, tls=tls) as bound,
         ):
-            url = str(bound) if isinstance(bound, UnixAddress) else f"http://{bound}"
+            url = str(bound) if isinstance(bound, UnixAddress) else f"{'http' if tls is None else 'https'}://{bound}"
             api.target = Target(url=url, token=first_token, token_from="the test")
             yield api
 
