@@ -17,6 +17,14 @@ _SUN_PATH = 107
 """How many bytes Linux gives the path of a Unix socket."""
 
 
+def is_loopback(host: str) -> bool:
+    """True for a host that only programs on this machine can reach."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpAddress:
     """A host and a port; port 0 lets the system choose one."""
@@ -26,6 +34,11 @@ class TcpAddress:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """True when only programs on this machine reach it."""
+        return is_loopback(self.host)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

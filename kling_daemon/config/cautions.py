@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from kling_daemon.config.addresses import is_loopback
 from kling_daemon.config.layers import Key
 from kling_daemon.config.sections import ReceiverSettings
 from kling_daemon.config.settings import Settings
@@ -33,11 +33,16 @@ def cautions(settings: Settings) -> Iterator[Caution]:
             keys=(("api", "auth"),),
             message='is "none", so every program and user who reaches api.listen may have jobs made and paid',
         )
+    if settings.api.allow_http and settings.api.is_open_without_tls:
+        yield Caution(
+            keys=(("api", "allow_http"), ("api", "listen"), ("api", "tls_cert")),
+            message="lets tokens come without TLS from other machines, so whoever is on the way can read and use them",
+        )
     yield from _open_receiver(settings.receiver)
 
 
 def _open_receiver(receiver: ReceiverSettings) -> Iterator[Caution]:
-    if is_loopback(receiver.listen.host) or receiver.tls_cert is not None:
+    if receiver.listen.is_loopback or receiver.tls_cert is not None:
         return
     yield Caution(
         keys=(("receiver", "listen"), ("receiver", "tls_cert"), ("receiver", "tls_key")),
@@ -51,11 +56,3 @@ def _open_receiver(receiver: ReceiverSettings) -> Iterator[Caution]:
 def _is_plain_and_public(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """True for a host that only programs on this machine can reach."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

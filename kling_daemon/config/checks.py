@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kling_daemon.config.addresses import TcpAddress, UnixAddress, collide
-from kling_daemon.config.cautions import is_loopback
 from kling_daemon.config.layers import Key
 from kling_daemon.config.sections import ApiSettings, ReceiverSettings
 from kling_daemon.config.settings import Settings
@@ -27,10 +26,18 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
             message="must differ from receiver.listen: the receiver is public, the API is not",
         )
     listen = settings.api.listen
-    if settings.api.auth == "none" and isinstance(listen, TcpAddress) and not is_loopback(listen.host):
+    if settings.api.auth == "none" and isinstance(listen, TcpAddress) and not listen.is_loopback:
         yield Contradiction(
             keys=(("api", "auth"), ("api", "listen")),
             message='"none" is for loopback and Unix sockets: elsewhere any machine could have jobs made and paid',
+        )
+    elif settings.api.is_open_without_tls and not settings.api.allow_http:
+        yield Contradiction(
+            keys=(("api", "listen"), ("api", "tls_cert"), ("api", "allow_http")),
+            message=(
+                "is open to other machines, whose tokens must come by TLS: set api.tls_cert and api.tls_key, or"
+                " listen on loopback or a Unix socket; api.allow_http = true is for a network that nobody else is on"
+            ),
         )
     if settings.trust.require_signature and not settings.trust.secrets:
         yield Contradiction(

@@ -150,6 +150,14 @@ class ApiSettings(Section):
     """Names that requests may be addressed to, besides this machine's own, `listen` and IP addresses."""
     tls_cert: FilePath | None = None
     tls_key: FilePath | None = None
+    allow_http: bool = False
+    """Whether other machines may be spoken to without TLS."""
+
+    @property
+    def is_open_without_tls(self) -> bool:
+        """True when tokens come over a network on which others can read them."""
+        listen = self.listen
+        return isinstance(listen, TcpAddress) and not listen.is_loopback and self.tls_cert is None
 
 
 class LogSettings(Section):

@@ -1,7 +1,7 @@
 import pytest
 
 from kling_daemon.config import load
-from kling_daemon.config.cautions import is_loopback
+from kling_daemon.config.addresses import is_loopback
 
 HOME = {"HOME": "/home/someone"}
 
@@ -62,3 +62,9 @@ def test_loopback_is_what_only_this_machine_reaches(host, expected):
 def test_an_api_without_tokens_is_warned_of():
     [warning] = warned(API__AUTH="none")
     assert warning.startswith('KLING_DAEMON_API__AUTH: is "none", so every program and user')
+
+
+def test_tokens_that_come_without_tls_from_other_machines_are_warned_of():
+    [warning] = warned(API__ALLOW_HTTP="true", API__LISTEN="0.0.0.0:8766")
+    assert warning.startswith("KLING_DAEMON_API__ALLOW_HTTP: lets tokens come without TLS")
+    assert warned(API__ALLOW_HTTP="true") == []

@@ -58,3 +58,12 @@ def test_no_token_needs_an_address_that_only_this_machine_reaches(address):
 @pytest.mark.parametrize("address", ["127.0.0.1:8766", "[::1]:8766", "localhost:8766", "unix:/run/api.sock"])
 def test_on_this_machine_a_token_need_not_be_asked_for(address):
     assert told(API__AUTH="none", API__LISTEN=address) == []
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8766", "[::]:8766", "192.0.2.1:8766", "box.example:8766"])
+def test_an_api_that_other_machines_reach_needs_tls(address, tmp_path):
+    [problem] = told(API__LISTEN=address)
+    assert problem.startswith("KLING_DAEMON_API__LISTEN: is open to other machines, whose tokens must come by TLS")
+    assert told(API__LISTEN=address, API__ALLOW_HTTP="true") == []
+    files = {f"API__TLS_{name}": str(tmp_path / name) for name in ("CERT", "KEY")}
+    assert told(API__LISTEN=address, **files) == []
