@@ -52,7 +52,8 @@ class Submit(Protocol):
 
         endpoint: the path at Kling. body: what Kling documents for it; callback URL and external id are added. tags:
         notes that Kling never sees. Once per delivery and key: a second call, also by a later attempt, returns the same
-        job and pays nothing. Raises SubmitRefusedError for what can never be sent: `Reject` is the answer to that.
+        job and pays nothing. Raises SubmitRefusedError for what can never be sent: `Reject` is the answer to that; and
+        Retry while it cannot be stored, as on a full disk: let it pass, and the handler is called again.
         """
         ...
 

@@ -53,6 +53,8 @@ class NoticeKind(StrEnum):
     """A handler has not got completed jobs whose results Kling is about to delete."""
     TLS_CERTIFICATE = "tls.certificate"
     """A listener's certificate is about to end, or its files hold none that can be used while the one before is."""
+    STORE_SPACE = "store.space"
+    """The state directory's disk is nearly full: what people ask for is refused, so that callbacks find room."""
     KLING_STATUS = "kling.status"
     """Kling says of a task that it stands as no version of Kling's API that is known here says."""
     KLING_REFUSED = "kling.refused"

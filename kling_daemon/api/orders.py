@@ -19,6 +19,7 @@ class OrderRoutes(Routes):
         problems={
             HTTPStatus.CONFLICT: "the idempotency key has made a job of another endpoint",
             HTTPStatus.UNPROCESSABLE_ENTITY: "the order cannot be sent to Kling",
+            HTTPStatus.INSUFFICIENT_STORAGE: "the disk is nearly full; nothing was stored",
         },
     )
     async def submit_job(self, body: SubmitModel) -> Created[JobModel] | JobModel:

@@ -8,7 +8,7 @@ from aiohttp import http_exceptions, web
 from aiohttp.typedefs import Handler
 
 from kling_daemon.client.models import ProblemModel
-from kling_daemon.store import StoreUnavailableError
+from kling_daemon.store import NoRoomError, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 
@@ -51,10 +51,11 @@ async def answer_with_problems(request: web.Request, handler: Handler) -> web.St
         return _of(error, request).response()
     except (http_exceptions.HttpProcessingError, web.RequestPayloadError, ConnectionError):
         return bad_request("the body broke off, or is not encoded as its headers say").response()
-    except StoreUnavailableError:
-        detail = "the daemon cannot write to its database at the moment; nothing was changed"
+    except NoRoomError as error:
+        return ProblemError(HTTPStatus.INSUFFICIENT_STORAGE, str(error), headers={"Retry-After": "60"}).response()
+    except StoreUnavailableError as error:
         headers = {"Retry-After": "5"}
-        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers).response()
+        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"nothing was changed: {error}", headers=headers).response()
     except Exception:
         log.exception("a request to the local api failed", method=request.method, route=_route(request))
         return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "the daemon's log tells more").response()

@@ -15,7 +15,10 @@ class ReplayRoutes(Routes):
 
     @post(
         "/api/v1/handlers/{name}/replay",
-        problems={HTTPStatus.CONFLICT: "the handler takes no events of these types, or more than one job is meant"},
+        problems={
+            HTTPStatus.CONFLICT: "the handler takes no events of these types, or more than one job is meant",
+            HTTPStatus.INSUFFICIENT_STORAGE: "the disk is nearly full; nothing was stored",
+        },
     )
     async def replay_events(self, name: str, body: ReplayModel) -> ReplayedModel:
         """Give a handler a part of the stored events once more, also those that came before it did.
@@ -36,6 +39,7 @@ class ReplayRoutes(Routes):
         part = await store.replays.look(name, wanted, after=after, before=await store.events.before(until) + 1)
         replayed: Replayed | None = Replayed(first=len(part.first), again=len(part.again))
         if not body.dry_run and (part.first or part.again):
+            self._services.room.require()
             replayed = await store.replay(Replay(handler=name, events=(*part.first, *part.again)))
             self._services.wake(name)
         if replayed is None:

@@ -17,7 +17,7 @@ from kling_daemon.jobs import Job
 from kling_daemon.loader import InstalledPlugin
 from kling_daemon.poller import Named, NamedTask, Reconciliation, Series
 from kling_daemon.polling import PollPolicy
-from kling_daemon.store import Store
+from kling_daemon.store import Room, Store
 
 
 class SubmitJob(Protocol):
@@ -85,6 +85,8 @@ class ApiServices:
     """Why the daemon is not ready, in short phrases that anybody may read; empty when it is."""
     reload: Callable[[], Awaitable[ReloadedModel]]
     """Reads the configuration anew."""
+    room: Room
+    """How much room is left on the disk; what makes much of little is refused before callbacks are."""
     tokens: TokenRegistry
     """Who may use the API."""
     asks_for_token: bool

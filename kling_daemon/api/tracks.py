@@ -14,7 +14,13 @@ _NO_KEY = "no Kling API key is configured; set kling.api_key or KLING_API_KEY"
 class TrackRoutes(Routes):
     """The route `/api/v1/track`."""
 
-    @post("/api/v1/track", problems={HTTPStatus.CONFLICT: _NO_KEY})
+    @post(
+        "/api/v1/track",
+        problems={
+            HTTPStatus.CONFLICT: _NO_KEY,
+            HTTPStatus.INSUFFICIENT_STORAGE: "the disk is nearly full; nothing was stored",
+        },
+    )
     async def track_jobs(self, body: TrackModel) -> Page[TrackedModel]:
         """Track tasks that were created elsewhere.
 
@@ -22,6 +28,7 @@ class TrackRoutes(Routes):
         """
         if self._services.track is None:
             raise ProblemError(HTTPStatus.CONFLICT, _NO_KEY)
+        self._services.room.require()
         tasks = [
             NamedTask(task_id=one.task_id, endpoint=one.endpoint, external_id=one.external_id, tags=one.tags)
             for one in body.tasks

@@ -28,7 +28,7 @@ from kling_daemon.poller import (
     Reconciliation,
     Series,
 )
-from kling_daemon.store import Store
+from kling_daemon.store import Room, Store
 from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
 from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import AccountProof, Capabilities, KlingHealth, NoticeBoard, Tracker
@@ -88,6 +88,7 @@ class Parts:
     tracker: Tracker
     board: NoticeBoard
     capabilities: Capabilities
+    room: Room
     clock: Clock
     metrics: Metrics
     on_request: Callable[[str, str], None]
@@ -138,6 +139,7 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         clock=parts.clock,
         callback_url=f"{public_url}{settings.receiver.path}" if public_url is not None else None,
         on_accepted=submitter.wake,
+        require_room=parts.room.require,
     )
     losses = Losses(
         store=parts.store,

@@ -19,6 +19,7 @@ from kling_daemon.app import (
     overdue_watch,
     punctuality,
     retention,
+    space_watch,
     strange_words,
 )
 from kling_daemon.app.account import Parts, open_account
@@ -34,6 +35,7 @@ from kling_daemon.app.punctuality import PunctualityWatch
 from kling_daemon.app.reloading import Read, Reloader
 from kling_daemon.app.retention import Retention
 from kling_daemon.app.secrets import credential, warn_of_missing
+from kling_daemon.app.space_watch import SpaceWatch
 from kling_daemon.app.strange_words import StrangeWords
 from kling_daemon.app.watching import Watching
 from kling_daemon.backoff import Backoff
@@ -49,7 +51,7 @@ from kling_daemon.polling import PollPolicy
 from kling_daemon.punctuality import JobKind
 from kling_daemon.receiver import PlainCallbacks, build_receiver
 from kling_daemon.service import HangUp, StopSignal
-from kling_daemon.store import Store
+from kling_daemon.store import Room, Store
 from kling_daemon.submission import submit_for
 from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import (
@@ -172,8 +174,10 @@ async def _daemon(
             counters=metrics,
             adopt=settings.trust.adopt != "none",
         )
+        room = Room(directory, settings.store.reserve)
         parts = Parts(
             store=store,
+            room=room,
             tracker=tracker,
             board=board,
             capabilities=capabilities,
@@ -208,6 +212,7 @@ async def _daemon(
             "punctuality": Watching(PunctualityWatch(store, clock, policy, hastened).look, every=punctuality.LOOK),
             "overdue watch": Watching(overdue.look, every=overdue_watch.LOOK),
             "strange words": Watching(StrangeWords(board, tracker).look, every=strange_words.LOOK),
+            "space watch": Watching(SpaceWatch(room, board, measure=metrics.free_bytes).look, every=space_watch.LOOK),
             "expiry watch": Watching(ExpiryWatch(store, board, clock).look, every=expiry_watch.LOOK),
         }
         tail = EventTail(store.events, bus)
@@ -234,8 +239,9 @@ async def _daemon(
             metrics=metrics.registry,
             kling_requests=lambda: requests,
             reconciliation=account.reconciliation,
-            obstacles=store.obstacles,
             reload=reloader.reload,
+            obstacles=lambda: (*store.obstacles(), *room.obstacles()),
+            room=room,
             tokens=tokens,
             asks_for_token=settings.api.auth == "token",
             names=OwnNames(settings.api.listen, settings.api.hosts),

@@ -98,6 +98,8 @@ class StoreSettings(Section):
     """Holds the database, the API token, the key of the capabilities, and the handlers' own folders."""
     retention: Duration = timedelta(days=90)
     """How long a job is kept once it has ended and all its deliveries are done."""
+    reserve: Size = 256 * 1024**2
+    """How much of the disk is kept for callbacks: with less than that free, what people ask for is refused."""
 
     @pydantic.field_validator("directory")
     @classmethod

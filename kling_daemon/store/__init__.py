@@ -13,6 +13,7 @@ from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recor
 from kling_daemon.store.reader import AmbiguousReferenceError, Reader
 from kling_daemon.store.replays import Replay, Replayable, Replayed
 from kling_daemon.store.retention import OldRows, Sweep
+from kling_daemon.store.room import NoRoomError, Room, Space
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.shown_rows import CallbackRow, DeliveryRow, HandlerRow
 from kling_daemon.store.standing import StandingClaim
@@ -41,6 +42,7 @@ __all__ = [
     "JobPages",
     "KnownToken",
     "News",
+    "NoRoomError",
     "OldRows",
     "Postponement",
     "RawCallback",
@@ -50,7 +52,9 @@ __all__ = [
     "Replay",
     "Replayable",
     "Replayed",
+    "Room",
     "SetBack",
+    "Space",
     "StandingClaim",
     "Store",
     "StoreError",

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import aiosqlite
 
 from kling_daemon.store.errors import NoTransactionError, StoreError
+from kling_daemon.store.troubles import words_of
 
 T = TypeVar("T")
 
@@ -44,6 +45,11 @@ class WriterConnection(aiosqlite.Connection):
         self._file = _identity(path)
 
     @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
     def raw(self) -> sqlite3.Connection:
         """The connection itself, to be used inside `run` and `transact` alone."""
         return self._conn
@@ -70,7 +76,7 @@ class WriterConnection(aiosqlite.Connection):
         """Raise NoTransactionError if the file was deleted or replaced: all that is written to it is lost."""
         if _identity(self._path) != self._file:
             raise NoTransactionError(
-                f"the database {self._path} was deleted or replaced while in use; put it back, or restart the daemon"
+                f"the database {self._path} was deleted or replaced while in use: put it back, or restart the daemon"
             )
 
     async def _begin(self, db: sqlite3.Connection) -> None:
@@ -124,7 +130,7 @@ async def open_writer(path: Path) -> AsyncIterator[WriterConnection]:
             await writer.run(lambda: _set_up(writer.raw))
             yield writer
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"the database {path} cannot be used: {error}") from error
+        raise StoreError(f"the database {path} cannot be used: {words_of(error, path)}") from error
 
 
 def _set_up(db: sqlite3.Connection) -> None:

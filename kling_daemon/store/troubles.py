@@ -1,28 +1,47 @@
 """What SQLite's errors mean to the person who must do something about them."""
 
+import os
 import sqlite3
+from pathlib import Path
 
-DAMAGED = (
-    "the database is damaged; stop the daemon and put a backup in its place, or have `sqlite3 kling.db .recover` save "
-    "what can be read (docs/operations.md, section The database is damaged)"
+# No semicolons: several reasons for not being ready are divided by them.
+_DAMAGED = (
+    "it is damaged: stop the daemon and put a backup in its place, or have `sqlite3 kling.db .recover` save what "
+    "can be read (docs/operations.md, The database is damaged)"
 )
+_FULL = "its disk is full, make room there"
+_NO_FILES = "its disk can take no more files (its inodes are used up), remove some there"
 _WORDS = {
-    sqlite3.SQLITE_FULL: "its disk is full; make room there",
-    sqlite3.SQLITE_IOERR: "its disk fails, or a quota or a file size limit is reached; the system's log says more",
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: "its disk fails, or a quota or a file size limit is reached, the system's log says more",
     sqlite3.SQLITE_READONLY: "its file, its directory or its whole file system is read-only",
-    sqlite3.SQLITE_CANTOPEN: "one of its files cannot be opened or made; check the owner, the mode and the free inodes",
-    sqlite3.SQLITE_PERM: "its files may not be used; check their owner and mode",
-    sqlite3.SQLITE_CORRUPT: DAMAGED,
-    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_CANTOPEN: "one of its files cannot be opened or made, check their owner, mode and the free inodes",
+    sqlite3.SQLITE_PERM: "its files may not be used, check their owner and mode",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
+_NEXT_TO_NOTHING = 64 * 1024
 _OF_PAGES = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ}
 _OF_THE_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
-def words_of(error: sqlite3.Error) -> str:
-    """Return what SQLite says, and what it means and asks for, where that is known."""
+def words_of(error: sqlite3.Error, database: Path) -> str:
+    """Return what SQLite says about a database, and what it means and asks for, where that is known."""
     meaning = _WORDS.get(_primary(error))
+    if _primary(error) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        # What SQLite says of a full disk depends on which of its files did not find room.
+        meaning = _shortage(database.parent) or meaning
     return f"{error}: {meaning}" if meaning else str(error)
+
+
+def _shortage(directory: Path) -> str | None:
+    try:
+        found = os.statvfs(directory)
+    except OSError:
+        return None
+    if found.f_bavail * found.f_frsize < _NEXT_TO_NOTHING:
+        return _FULL
+    return _NO_FILES if found.f_files and not found.f_favail else None
 
 
 def is_of_the_disk(error: BaseException | None) -> bool:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -234,7 +235,7 @@ class Writer:
         try:
             (result,) = await self._transact(lambda db: _results(operation, db, [payload]))
         except Exception as error:  # noqa: BLE001 - the caller gets it
-            explained = _explain(error)
+            explained = _explain(error, self._connection.path)
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
                 self._note(str(explained))
             return explained
@@ -279,9 +280,9 @@ def _tell(group: Sequence[_Batch], outcomes: Sequence[list[Any]]) -> None:
             batch.outcomes.set_result(outcome)
 
 
-def _explain(error: Exception) -> Exception:
+def _explain(error: Exception, database: Path) -> Exception:
     if isinstance(error, sqlite3.Error):
-        unavailable = StoreUnavailableError(f"the database cannot commit: {words_of(error)}")
+        unavailable = StoreUnavailableError(f"the database cannot commit: {words_of(error, database)}")
         unavailable.__cause__ = error
         return unavailable
     return error

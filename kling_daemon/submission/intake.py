@@ -31,12 +31,13 @@ class Intake:
         clock: Clock,
         callback_url: str | None,
         on_accepted: Callable[[], None],
+        require_room: Callable[[int], None] = lambda _size: None,
         account: str = "default",
     ) -> None:
         """Take the parts.
 
         callback_url: where Kling reaches the receiver's callback path; None where it cannot. on_accepted: called when
-        there is something to send.
+        there is something to send. require_room: raises where so many bytes should not be written.
         """
         self._store = store
         self._tracker = tracker
@@ -45,6 +46,7 @@ class Intake:
         self._clock = clock
         self._callback_url = callback_url
         self._on_accepted = on_accepted
+        self._require_room = require_room
         self._account = account
 
     async def accept(
@@ -60,20 +62,23 @@ class Intake:
 
         path: the create path, such as `/text-to-video/kling-3.0`. body: what Kling documents for it; a callback URL
         or external id of the caller's own is kept. job_id: makes the call repeatable: a job that has it already is
-        returned as it stands. Raises SubmitRefusedError, or StoreUnavailableError, and then there is no job.
+        returned as it stands. Raises SubmitRefusedError, or StoreUnavailableError where the disk is nearly full, fails
+        or cannot be written to; then there is no job.
         """
         if job_id is not None and (known := await self._store.read.job(job_id)) is not None:
             return known
         now = self._clock.now()
         job_id = job_id or new_id(now)
         order = await self._order(path, body, external_id, job_id)
+        self._require_room(len(order.body))
         job = self._job(order, job_id, tags or {}, now)
         try:
             async with self._spool.arriving(order.body) as digest:
                 intent = Intent(job=job, path=path, digest=digest, callback_expected=order.calls_us_back)
                 recorded = await self._store.make_job(intent)
         except OSError as error:
-            raise StoreUnavailableError(f"the body of the request could not be kept: {error.strerror}") from error
+            where = f"in {error.filename}" if error.filename else "in the spool"
+            raise StoreUnavailableError(f"the body cannot be kept {where}: {error.strerror}") from error
         self._tracker.tell(News(), recorded)
         self._on_accepted()
         return recorded.job or job

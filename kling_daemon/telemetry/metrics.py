@@ -52,6 +52,9 @@ class Metrics:
             namespace=_PREFIX,
             registry=self._registry,
         )
+        self._free_bytes = Gauge(
+            "free_bytes", "What is free on the state directory's disk.", namespace=_PREFIX, registry=self._registry
+        )
         self._delivery_seconds = self._histogram(
             "delivery_seconds", "How long an attempt took.", _DELIVERY_BUCKETS, "handler"
         )
@@ -137,6 +140,10 @@ class Metrics:
     def certificate(self, listener: str, expires_at: datetime) -> None:
         """Set when the certificate in use at a listener ends."""
         self._certificates.labels(listener).set(expires_at.timestamp())
+
+    def free_bytes(self, size: int) -> None:
+        """Set how much is free on the state directory's disk."""
+        self._free_bytes.set(size)
 
     def jobs_moved(self, previous: str | None, state: str, count: int, *, ended: bool) -> None:
         """Follow jobs from state to state among the open ones."""

@@ -26,16 +26,17 @@ class NoticeBoard:
         self._clock = clock
         self._count = count
 
-    async def put_up(self, kind: NoticeKind, subject: str, message: str) -> None:
-        """Raise a notice, unless one of this kind is open for this subject."""
+    async def put_up(self, kind: NoticeKind, subject: str, message: str) -> bool:
+        """Raise a notice, unless one of this kind is open for this subject; False when it could not be stored."""
         raised = notice(kind, subject, message, self._clock.now())
         try:
             new = await self._store.raise_notice(raised)
         except Exception as error:  # noqa: BLE001 - whatever the store's trouble, what the notice is about goes on
             log.warning("notice not stored", kind=kind.value, subject=subject, error=repr(error))
-            return
+            return False
         if new:
             self.tell(raised)
+        return True
 
     def tell(self, raised: Notice) -> None:
         """Tell of a notice that is stored."""

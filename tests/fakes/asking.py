@@ -105,7 +105,7 @@ class Asking:
             clock=self.clock,
         )
 
-    def intake(self, *, callback_url: str | None = CALLBACK_URL) -> Intake:
+    def intake(self, *, callback_url: str | None = CALLBACK_URL, **given: Any) -> Intake:
         return Intake(
             store=self.store,
             tracker=self.tracker,
@@ -114,6 +114,7 @@ class Asking:
             clock=self.clock,
             callback_url=callback_url,
             on_accepted=lambda: None,
+            **given,
         )
 
     async def send(self, submitter: Submitter | None = None) -> None:

@@ -47,6 +47,10 @@ class Machine:
 
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
+    """The words before each command; `small_disk` has some."""
+    state_seen_at: Path | None = None
+    """Where a test sees the state directory, if not in its usual place."""
 
     def __post_init__(self) -> None:
         for folder in (self.home, self.installed):
@@ -70,7 +74,7 @@ class Machine:
     @property
     def state(self) -> Path:
         """The daemon's state directory, as it chooses it by itself."""
-        return self.home / ".local" / "state" / "kling-daemon"
+        return self.state_seen_at or self.home / ".local" / "state" / "kling-daemon"
 
     def configure(self, *more: str) -> None:
         """Write a configuration with free ports and the vendor's secret, and more sections."""
@@ -87,7 +91,7 @@ class Machine:
     def typed(self, *words: str | Path, **environment: str) -> Typed:
         """Type `kling-daemon WORDS` and wait for its end."""
         ended = subprocess.run(
-            [*PROGRAM, *map(str, words)], cwd=self.home, env={**self.environment, **environment},
+            [*self.within, *PROGRAM, *map(str, words)], cwd=self.home, env={**self.environment, **environment},
             capture_output=True, text=True, check=False, timeout=PATIENCE,
         )  # fmt: skip
         return Typed(status=ended.returncode, out=ended.stdout, err=ended.stderr)
@@ -99,7 +103,7 @@ class Machine:
         log = self.home / "daemon.log"
         with log.open("wb") as stderr:
             process = subprocess.Popen(  # noqa: ASYNC220 - returns once the process is made
-                [*PROGRAM, *typed], cwd=self.home, env={**self.environment, **environment},
+                [*self.within, *PROGRAM, *typed], cwd=self.home, env={**self.environment, **environment},
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
             )  # fmt: skip
         try:

@@ -30,7 +30,7 @@ from kling_daemon.loader import InstalledPlugin, PluginStatus
 from kling_daemon.poller import Finding, Named, NamedTask, Series
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Source
-from kling_daemon.store import Intent, News, Recorded, Registration, Store
+from kling_daemon.store import Intent, News, Recorded, Registration, Room, Store
 from kling_daemon.submission import Canceller, SubmitRefusedError
 from kling_daemon.testing import make_job
 from kling_daemon.tracking import Abandoner
@@ -153,6 +153,7 @@ async def local_api(
     write_within: timedelta = WRITE_WITHIN,
     most_listeners: int = MAX_LISTENERS,
     first_token: str = TOKEN,
+    reserve: int = 1,
     hosts: Sequence[str] = (),
     asks_for_token: bool = True,
 ):
@@ -191,6 +192,7 @@ async def local_api(
             reconciliation=lambda: None,
             obstacles=lambda: api.obstacles,
             reload=api.reload,
+            room=Room(directory, reserve),
             tokens=tokens,
             asks_for_token=asks_for_token,
             names=OwnNames(address, hosts),
