@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 
 import pydantic
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from kling_daemon.api.problems import ProblemError, bad_request
 
@@ -34,6 +34,8 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
     """Return the body as the model; a ProblemError of 400, 413 or 415 says what is wrong with it."""
     if request.content_type != MEDIA_TYPE:
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body must be {MEDIA_TYPE}")
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed")
     raw = await request.read()
     parsed = await asyncio.to_thread(_parse, raw) if len(raw) > _LARGE else _parse(raw)
     try:

@@ -10,15 +10,13 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, cast
 
-import structlog
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
+from aiohttp.http_parser import RawRequestMessage
 
 from kling_daemon.listening.patience import Stage
 from kling_daemon.listening.porter import Porter, Standing
 
-log = structlog.get_logger(__name__)
-
-_PROBLEM = {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": "this is no request in HTTP"}
+_NO_HTTP = "this is no request in HTTP"
 
 
 class QuietConnection(web.RequestHandler):
@@ -96,13 +94,52 @@ class QuietConnection(web.RequestHandler):
         self.log_exception(status=status, exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has been begun, and another one would spoil it")
-        problem = _PROBLEM if status == HTTPStatus.BAD_REQUEST else _PROBLEM | {"title": "Error", "status": status}
-        response = web.json_response(
-            problem, status=status, content_type="application/problem+json", headers={"Server": "kling-daemon"}
-        )
-        response.force_close()
-        return response
+        return _refusal(status)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; one that aiohttp has worded itself is put in words of ours."""
+        if isinstance(resp, web.HTTPException):
+            resp = _refusal(resp.status, close=False)
+        return await super().finish_response(request, resp, start_time)
+
+    async def _handle_request(self, request: web.BaseRequest, *more: Any) -> Any:
+        """Have a request answered, unless it is one that another server on its way may have read otherwise."""
+        if not _is_plain(request._message):  # noqa: SLF001 - `request.version` could not be set any more
+            request._version = HttpVersion10  # noqa: SLF001 - else the answer would speak the sender's version
+            more = (more[0], self._refuse)
+        return await super()._handle_request(request, *more)
+
+    async def _refuse(self, _request: web.BaseRequest) -> web.StreamResponse:
+        self._porter.note_failure(HTTPStatus.BAD_REQUEST, "Ambiguous")
+        return _refusal(HTTPStatus.BAD_REQUEST)
 
     def log_exception(self, *_args: Any, status: int | None = None, exc_info: Any = None, **_more: Any) -> None:
-        """Log what went wrong with the connection by its kind alone: its words are the sender's."""
-        log.info("connection failed", status=status, kind=type(exc_info).__name__)
+        """Have it told what went wrong with the connection by its kind alone: its words are the sender's."""
+        self._porter.note_failure(status, type(exc_info).__name__)
+
+
+def _is_plain(message: RawRequestMessage) -> bool:
+    """True for HTTP/1.0 and HTTP/1.1 whose body ends where everybody says that it does.
+
+    aiohttp's parser refuses two lengths, a length with chunks, folded lines and bare line feeds; but it takes HTTP/0.9
+    and HTTP/2.0, codings before `chunked`, and chunks in HTTP/1.0.
+    """
+    coding = message.headers.get(hdrs.TRANSFER_ENCODING)
+    if coding is None:
+        return message.version in (HttpVersion10, HttpVersion11)
+    return message.version == HttpVersion11 and coding.strip().lower() == "chunked"
+
+
+def _refusal(status: int, *, close: bool = True) -> web.Response:
+    """Return a generic answer."""
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    if status == HTTPStatus.BAD_REQUEST:
+        problem["detail"] = _NO_HTTP
+    response = web.json_response(
+        problem, status=status, content_type="application/problem+json", headers={"Server": "kling-daemon"}
+    )
+    if close:
+        response.force_close()
+    return response

@@ -5,11 +5,16 @@ looked at twice a second, and nothing of this is done per request.
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+import structlog
+
 from kling_daemon.listening.patience import Patience, Stage
+from kling_daemon.telemetry import Rarely
+
+log = structlog.get_logger(__name__)
 
 MOST = 4096
 """How many connections a listener has unless it is told otherwise."""
@@ -59,6 +64,7 @@ class Porter:
         self._idle: deque[_Guest] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._looked = 0.0
+        self._failures: defaultdict[tuple[int | None, str], Rarely] = defaultdict(Rarely)
 
     def open(self) -> None:
         """Look after the connections from now on, in the running loop, until `close`."""
@@ -86,6 +92,11 @@ class Porter:
     def forget(self, connection: Connection) -> None:
         """Note that a connection is gone."""
         self._guests.pop(connection, None)
+
+    def note_failure(self, status: int | None, kind: str) -> None:
+        """Log that a connection ended badly, but not for each of very many. kind: one of few words."""
+        if (unsaid := self._failures[status, kind].due()) is not None:
+            log.info("connection failed", status=status, kind=kind, passed_over=unsaid)
 
     def _make_room(self) -> bool:
         """Send away who has brought no complete request for the longest time, else who has been idle for longest.

@@ -25,6 +25,7 @@ class QuietRunner(web.AppRunner):
         super().__init__(
             application,
             access_log=None,
+            auto_decompress=False,  # what is small on the wire stays small here
             keepalive_timeout=_NEVER.total_seconds(),
             shutdown_timeout=stop_timeout.total_seconds(),
         )

@@ -1,5 +1,6 @@
 """Takes judged callbacks: reads, records and answers them, in the order that loses nothing."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -69,6 +70,7 @@ class Inbox:
         self._adopt = adopt
         self._backlog = backlog or Backlog()
         self._unstored, self._turned_away = Rarely(), Rarely()
+        self._refused: defaultdict[str, Rarely] = defaultdict(Rarely)
 
     def judge_by(self, trust: Trust) -> None:
         """Judge every callback from now on by other rules; those that are taken together, by the same ones."""
@@ -160,7 +162,8 @@ class Inbox:
         if verdict.kind is VerdictKind.MISDIRECTED:
             return self._refuse(404, verdict)
         if verdict.kind is VerdictKind.REFUSED:
-            log.info("callback refused", reason=verdict.reason)
+            if (before := self._refused[verdict.reason].due()) is not None:
+                log.info("callback refused", reason=verdict.reason, passed_over=before)
             return self._refuse(401, verdict)
         return Judged(verdict=verdict, raw=to_raw(callback, verdict, now))
 

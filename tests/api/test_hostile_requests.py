@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import io
 import json
 
@@ -186,11 +187,10 @@ async def test_a_large_body_is_taken(api):
     assert answer.headers["Location"] == f"/api/v1/jobs/{json.loads(raw)['id']}"
 
 
-async def test_a_body_that_is_not_encoded_as_it_says_is_a_bad_request(api):
-    answer, raw = await ask(
-        api, "POST", "/api/v1/jobs", data=b"this is no gzip", headers=JSON | {"Content-Encoding": "gzip"}
-    )
-    assert_problem(answer, raw, 400)
+async def test_a_compressed_body_is_refused_and_not_inflated(api):
+    bomb = gzip.compress(bytes(2**24))
+    answer, raw = await ask(api, "POST", "/api/v1/jobs", data=bomb, headers=JSON | {"Content-Encoding": "gzip"})
+    assert_problem(answer, raw, 415)
 
 
 @pytest.mark.parametrize("delivery", ["0", "1", "-1", "x", "9" * 18, "9" * 400, "%D9%A1", "1.0"])
@@ -206,7 +206,7 @@ HEAD = f"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nA
     ("rest", "status"),
     [
         ("Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-        ("Content-Type: application/json\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc", 400),
+        ("Content-Type: application/json\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc", 415),
         ("Content-Type: application/json\r\nExpect: nonsense\r\nContent-Length: 2\r\n\r\n{}", 417),
         ("Content-Type: text/plain\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", 400),
         ("Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 import structlog
@@ -162,3 +163,14 @@ async def exchange(daemon: RunningDaemon, *parts: bytes) -> bytes:
             return await reader.read() if not reader.at_eof() else b""
         finally:
             writer.close()
+
+
+async def test_a_flood_of_refusals_leaves_few_lines_in_the_log(tmp_path):
+    with structlog.testing.capture_logs() as lines:
+        async with running_daemon(tmp_path, trust=trusting()) as daemon:
+            for _ in range(300):
+                assert (await daemon.post_signed(BODY, late=timedelta(hours=1))).status == 401
+            for _ in range(100):
+                await exchange(daemon, b"what is this\r\n\r\n")
+    for said in ("callback refused", "connection failed"):
+        assert 1 <= sum(line["event"] == said for line in lines) < 20
