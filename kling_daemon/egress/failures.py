@@ -47,6 +47,8 @@ def _not_connected(error: aiohttp.ClientConnectorError) -> str:
     match error:
         case aiohttp.ClientConnectorDNSError():
             return "the name cannot be resolved"
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as certificate):
+            return f"the certificate is not valid: {certificate.verify_message}"
         case aiohttp.ClientProxyConnectionError():
             return f"the proxy {error.host} cannot be reached: {error.strerror}"
         case _:
@@ -55,8 +57,6 @@ def _not_connected(error: aiohttp.ClientConnectorError) -> str:
 
 def _broken(error: Exception) -> str:
     match error:
-        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as certificate):
-            return f"the certificate is not valid: {certificate.verify_message}"
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answers with HTTP {error.status}"
         case aiohttp.ServerDisconnectedError():

@@ -20,7 +20,8 @@ def guarded_connector(rules: Rules, *, lookup: AbstractResolver | None, **option
     one to the address that was checked.
     """
     resolver = GuardedResolver(rules, lookup or aiohttp.DefaultResolver())
-    return aiohttp.TCPConnector(resolver=resolver, socket_factory=_sockets(rules), **options)
+    # Answers about names are not kept here, so that there is one place where they are checked; whoever is asked may.
+    return aiohttp.TCPConnector(resolver=resolver, socket_factory=_sockets(rules), use_dns_cache=False, **options)
 
 
 class GuardedResolver(AbstractResolver):

@@ -28,12 +28,13 @@ class Rules:
         if url.scheme not in ("http", "https"):
             raise HttpRefusedError(f"only https addresses can be asked, not {url.scheme or 'relative'} ones")
         host = host_of(url)
-        if url.scheme == "http" and not self.allow_http:
-            raise HttpRefusedError(f"{host}: plain http is refused; [egress] allow_http = true would allow it")
         if self.hosts and not self._names(str(host)):
             raise HttpRefusedError(f"{host} is not among the [egress] hosts")
         if not isinstance(host, str) and (objection := self.objection(host)) is not None:
             raise HttpRefusedError(f"{host} is {objection}")
+        # Last: who reads that http would have to be allowed shall not learn only then that it would not do.
+        if url.scheme == "http" and not self.allow_http:
+            raise HttpRefusedError(f"{host}: plain http is refused; [egress] allow_http = true would allow it")
 
     def objection(self, address: Address) -> str | None:
         """Say what an address is that must not be connected to, and what would allow it; None for one that may be.

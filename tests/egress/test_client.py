@@ -96,7 +96,7 @@ async def test_sends_an_encoded_url_byte_for_byte():
 
 
 async def test_plain_http_is_refused_unless_allowed():
-    async with serving(file=whole) as base, EgressClient() as client:
+    async with serving(file=whole) as base, EgressClient(networks=LOOPBACK) as client:
         with pytest.raises(HttpRefusedError, match=r"127\.0\.0\.1: plain http is refused"):
             await read(client, f"{base}/file")
 

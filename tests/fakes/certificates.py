@@ -1,6 +1,7 @@
 """Certificates for tests, made on the spot by an authority that nobody else trusts."""
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,11 +54,17 @@ class Authority:
         self.path = folder / "authority.pem"
         self._ca.cert_pem.write_to_path(self.path)
 
-    def issue(self, name: str = "server", *, ends_in: timedelta | None = None, rsa_key: bool = False) -> Pair:
-        """Return a pair for this machine, valid from the year 2000 on."""
+    def issue(
+        self,
+        name: str = "server",
+        *,
+        hosts: Sequence[str] = (HOST, "localhost"),
+        ends_in: timedelta | None = None,
+        rsa_key: bool = False,
+    ) -> Pair:
+        """Return a pair for these hosts, by default for this machine, valid from the year 2000 on."""
         made = self._ca.issue_cert(
-            HOST,
-            "localhost",
+            *hosts,
             not_before=datetime.now(UTC) - timedelta(days=30),
             not_after=None if ends_in is None else datetime.now(UTC) + ends_in,
             key_type=trustme.KeyType.RSA if rsa_key else trustme.KeyType.ECDSA,
