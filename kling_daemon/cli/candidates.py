@@ -72,13 +72,13 @@ def _offer(
 
     from click.shell_completion import CompletionItem
 
-    from kling_daemon.client import Daemon, DaemonError, DaemonUnreachableError
+    from kling_daemon.client import AddressError, Daemon, DaemonError, DaemonUnreachableError
 
     async def converse() -> list[Offer]:
         async with asyncio.timeout(QUICKLY.total_seconds()), Daemon(find(context.ensure_object(Where))) as daemon:
             return await ask(daemon)
 
-    with suppress(click.ClickException, DaemonError, DaemonUnreachableError, TimeoutError, OSError):
+    with suppress(click.ClickException, AddressError, DaemonError, DaemonUnreachableError, TimeoutError, OSError):
         offers = asyncio.run(converse())
         return [CompletionItem(word, help=what) for word, what in offers if word.startswith(incomplete)]
     return []

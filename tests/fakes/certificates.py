@@ -62,7 +62,7 @@ class Authority:
         ends_in: timedelta | None = None,
         rsa_key: bool = False,
     ) -> Pair:
-        """Return a pair for these hosts, by default for this machine, valid from the year 2000 on."""
+        """Return a pair for these hosts, by default for this machine, valid since a month ago."""
         made = self._ca.issue_cert(
             *hosts,
             not_before=datetime.now(UTC) - timedelta(days=30),
