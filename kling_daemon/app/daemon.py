@@ -1,7 +1,7 @@
 """Starts the parts of a daemon in their order, and stops them in the reverse one."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +27,8 @@ from kling_daemon.app.certificate_watch import CertificateWatch
 from kling_daemon.app.certificates import open_certificates
 from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.expiry_watch import ExpiryWatch
+from kling_daemon.app.from_settings import egress_client, poll_policy
+from kling_daemon.app.handing_over import as_passed, reading, tell_of_differences
 from kling_daemon.app.live_parts import live_parts, trust_of
 from kling_daemon.app.looping import Loop, looping
 from kling_daemon.app.overdue_watch import OverdueWatch
@@ -43,14 +45,12 @@ from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock, SystemClock
 from kling_daemon.config import Address, Settings
 from kling_daemon.dispatch import Dispatcher
-from kling_daemon.egress import EgressClient
 from kling_daemon.handlers import ConfiguredHandler
 from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin
-from kling_daemon.polling import PollPolicy
 from kling_daemon.punctuality import JobKind
 from kling_daemon.receiver import PlainCallbacks, build_receiver
-from kling_daemon.service import HangUp, StopSignal
+from kling_daemon.service import API, RECEIVER, StopSignal, Supervision
 from kling_daemon.store import Room, Store
 from kling_daemon.submission import submit_for
 from kling_daemon.telemetry import Metrics
@@ -92,33 +92,38 @@ async def run_daemon(
     lookup: AbstractResolver | None = None,
     stop: StopSignal | None = None,
     read: Read | None = None,
-    hang_up: HangUp | None = None,
+    supervision: Supervision | None = None,
     ready: Callable[[Addresses], None] = lambda _addresses: None,
 ) -> None:
     """Run a daemon until it is asked to stop, by SIGTERM, SIGINT or through `stop`.
 
     Raises StoreError, TokenError or ListenError when it cannot start; then nothing runs any more. Once stopped, it
     returns within `service.stop_timeout`; where a signal asked for it, the process ends otherwise. What was cut off
-    costs no attempt and is taken up at the next start. read: reads the configuration anew when a reload is asked for,
-    as by `hang_up`; without it there is nothing new to read. lookup: how names are looked up that handlers ask for; by
-    default as the system does.
+    costs no attempt and is taken up at the next start. read: reads the configuration anew when a reload is asked for;
+    without it there is nothing new to read. supervision: what a service manager has given and wants to be told. lookup:
+    how names are looked up that handlers ask for; by default as the system does.
     """
     stop = stop or StopSignal(settings.service.stop_timeout)
+    supervision = supervision or Supervision()
+    served = as_passed(settings, supervision.sockets)
+    tell_of_differences(settings, served)
     with stop.installed():
         running = _daemon(
-            settings,
+            served,
             handlers,
             plugins,
             clock=clock or SystemClock(),
             bus=bus,
             lookup=lookup,
-            read=read or (lambda: (None, settings)),
-            hang_up=hang_up,
+            read=reading(read or (lambda: (None, settings)), supervision.sockets),
+            supervision=supervision,
         )
         async with running as addresses:
             log.info("ready", version=__version__, receiver=str(addresses.receiver), api=str(addresses.api))
+            supervision.notify.ready(f"Running: callbacks at {addresses.receiver}, the API at {addresses.api}")
             ready(addresses)
             await stop.wait()
+            supervision.notify.stopping()
     log.info("stopped")
 
 
@@ -132,13 +137,13 @@ async def _daemon(
     bus: Bus | None,
     lookup: AbstractResolver | None,
     read: Read,
-    hang_up: HangUp | None,
+    supervision: Supervision,
 ) -> AsyncIterator[Addresses]:
     """Start the parts in the order in which they stand here; they stop in the reverse one."""
     directory, limit = settings.store.directory, settings.service.stop_timeout
     metrics, requests = Metrics(version=__version__), Counter[str]()
     hastened: dict[JobKind, timedelta] = {}
-    policy = _poll_policy(settings, hastened)
+    policy = poll_policy(settings, hastened)
     bus = bus or Bus(on_drop=metrics.ring_dropped)
 
     def count_request(verb: str, outcome: str) -> None:
@@ -187,7 +192,7 @@ async def _daemon(
         )
         warn_of_missing(settings)
         account = await enter(open_account(settings, parts))
-        http = await enter(_egress(settings, lookup))
+        http = await enter(egress_client(settings, lookup))
         dispatcher = Dispatcher(
             store,
             bus,
@@ -217,7 +222,7 @@ async def _daemon(
         }
         tail = EventTail(store.events, bus)
         live = live_parts(inbox=inbox, capabilities=capabilities, account=account)
-        reloader = Reloader(settings, read, [*live, watch_certificates.prepare])
+        reloader = Reloader(settings, read, [*live, watch_certificates.prepare], supervision.notify)
         loops = {**account.loops, "event tail": tail, "reloader": reloader, **watches}
         await enter(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()
@@ -246,52 +251,29 @@ async def _daemon(
             asks_for_token=settings.api.auth == "token",
             names=OwnNames(settings.api.listen, settings.api.hosts),
         )
-        answer_limit = limit * _LISTENER_SHARE
+        listen = partial(listening, stop_timeout=limit * _LISTENER_SHARE)
         tls = {listener: certificate.context for listener, certificate in certificates.items()}
         api = await enter(
-            listening(
+            listen(
                 build_api(services),
                 settings.api.listen,
+                passed=supervision.sockets.get(API, ()),
                 porter=api_porter(metrics),
-                tls=tls.get("api"),
-                stop_timeout=answer_limit,
+                tls=tls.get(API),
             )
         )
         path, max_body = settings.receiver.path, settings.receiver.max_body
         plain = await enter(PlainCallbacks.running(inbox, path=path, max_body=max_body))
         receiver = await enter(
-            listening(
+            listen(
                 build_receiver(inbox, path=path, max_body=max_body),
                 settings.receiver.listen,
                 shortcut=plain,
+                passed=supervision.sockets.get(RECEIVER, ()),
                 porter=receiver_porter(metrics),
-                tls=tls.get("receiver"),
-                stop_timeout=answer_limit,
+                tls=tls.get(RECEIVER),
             )
         )
         # Last, so that a signal during the start is heard once there is something to change.
-        stack.enter_context(hang_up.told_to(reloader.ask) if hang_up is not None else nullcontext())
+        stack.enter_context(supervision.hang_up.told_to(reloader.ask) if supervision.hang_up else nullcontext())
         yield Addresses(receiver=receiver, api=api)
-
-
-def _poll_policy(settings: Settings, hastened: Mapping[JobKind, timedelta]) -> PollPolicy:
-    poller = settings.poller
-    return PollPolicy(
-        fallback_after=poller.fallback_after,
-        interval=poller.interval,
-        max_interval=poller.max_interval,
-        overdue_after=poller.overdue_after,
-        hastened=hastened,
-    )
-
-
-def _egress(settings: Settings, lookup: AbstractResolver | None) -> EgressClient:
-    egress = settings.egress
-    return EgressClient(
-        allow_http=egress.allow_http,
-        hosts=egress.hosts,
-        networks=egress.networks,
-        proxy=egress.proxy,
-        max_size=egress.max_size,
-        lookup=lookup,
-    )

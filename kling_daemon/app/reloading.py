@@ -11,6 +11,7 @@ from kling_daemon.client.models import ProblemOfConfigModel, ReloadedModel
 from kling_daemon.config import ConfigError, Problem, Settings
 from kling_daemon.config.changes import Changes, changes, with_live_keys
 from kling_daemon.config.checks import Contradiction, contradictions
+from kling_daemon.service import Notifier
 
 log = structlog.get_logger(__name__)
 
@@ -33,11 +34,12 @@ It is called in a thread of its own, and raises ConfigError with every mistake.
 class Reloader:
     """The loop that reloads, by one request after the other; those that come meanwhile are served by one more."""
 
-    def __init__(self, started: Settings, read: Read, parts: Sequence[Prepare]) -> None:
-        """Take the settings that the daemon was started with, and the parts that can change."""
+    def __init__(self, started: Settings, read: Read, parts: Sequence[Prepare], notify: Notifier | None = None) -> None:
+        """Take the settings that the daemon was started with, the parts that can change, and who is told of it."""
         self._started = self._in_force = started
         self._read = read
         self._parts = tuple(parts)
+        self._notify = notify or Notifier()
         self._asked = asyncio.Event()
         self._waiting: list[asyncio.Future[ReloadedModel]] = []
         self._stopping = False
@@ -69,7 +71,9 @@ class Reloader:
         """Reload once, for all who have asked until now."""
         self._asked.clear()
         waiting, self._waiting = self._waiting, []
+        self._notify.reloading()
         outcome = await self._reload()
+        self._notify.ready(_status(outcome))
         for future in waiting:
             if not future.done():  # who asked may have hung up
                 future.set_result(outcome)
@@ -130,6 +134,16 @@ def _refused(file: Path | None, problems: Sequence[Problem]) -> ReloadedModel:
     log.error("reload refused: the old configuration stays", file=_text(file), problems=told)
     models = [ProblemOfConfigModel.model_validate(problem.as_json()) for problem in problems]
     return ReloadedModel(file=_text(file), applied=[], restart=[], problems=models)
+
+
+def _status(outcome: ReloadedModel) -> str:
+    if outcome.problems:
+        return (
+            f"Running with the old configuration: {len(outcome.problems)} mistakes in {outcome.file or 'the new one'}"
+        )
+    if outcome.restart:
+        return f"Running; a restart is needed for {', '.join(outcome.restart)}"
+    return "Running with the configuration as it was read last"
 
 
 def _text(file: Path | None) -> str | None:

@@ -58,7 +58,7 @@ def _run(settings: "Settings", checked: "Checked", config: "Path | None", hang_u
     from kling_daemon.app import rare_collections, run_daemon
     from kling_daemon.cli.checking import check_again
     from kling_daemon.listening import ListenError
-    from kling_daemon.service import allow_many_open_files
+    from kling_daemon.service import ActivationError, Supervision, allow_many_open_files
     from kling_daemon.store import StoreError
     from kling_daemon.telemetry import configure_logging
 
@@ -80,11 +80,16 @@ def _run(settings: "Settings", checked: "Checked", config: "Path | None", hang_u
                     checked.handlers,
                     checked.discovery.plugins,
                     read=partial(check_again, checked, config),
-                    hang_up=hang_up,
+                    supervision=Supervision.of(os.environ, hang_up),
                     ready=lambda _: start_is_over(),
                 )
             )
-    except* (StoreError, TokenError, ListenError) as group:  # a group, where it happened inside a task group
+    except* (
+        StoreError,
+        TokenError,
+        ListenError,
+        ActivationError,
+    ) as group:  # a group, where it happened inside a task group
         obstacles += [str(error) for error in _leaves(group)]
     except* SystemExit:
         log.critical("a plugin has called sys.exit: the daemon ends, and loses nothing", exc_info=True)

@@ -4,7 +4,7 @@ from kling_daemon.listening.certificates import Certificate, CertificateError
 from kling_daemon.listening.patience import Patience
 from kling_daemon.listening.porter import Porter
 from kling_daemon.listening.shortcut import LONGEST_BODY, Shortcut
-from kling_daemon.listening.sites import ListenError, listening
+from kling_daemon.listening.sites import ListenError, listening, served_at
 
 __all__ = [
     "LONGEST_BODY",
@@ -15,4 +15,5 @@ __all__ = [
     "Porter",
     "Shortcut",
     "listening",
+    "served_at",
 ]

@@ -65,6 +65,8 @@ class Porter:
         self._timer: asyncio.TimerHandle | None = None
         self._looked = 0.0
         self._failures: defaultdict[tuple[int | None, str], Rarely] = defaultdict(Rarely)
+        self.is_leaving = False
+        """True once it lets nobody in any more, and each connection's next answer is its last."""
 
     def open(self) -> None:
         """Look after the connections from now on, in the running loop, until `close`."""
@@ -79,6 +81,11 @@ class Porter:
 
     def __len__(self) -> int:
         return len(self._guests)
+
+    @property
+    def is_waited_for(self) -> bool:
+        """True while the body of a request has begun to come, and is not complete."""
+        return any(guest.connection.standing()[0] is Stage.BODY for guest in self._guests.values())
 
     def admit(self, connection: Connection, now: float) -> bool:
         """Note a connection that was accepted; False when there is no room, not even by sending another away."""

@@ -1,5 +1,6 @@
 """The runner behind every listener: an aiohttp application on quiet connections, with a shortcut if it has one."""
 
+import asyncio
 from datetime import timedelta
 
 from aiohttp import web
@@ -31,6 +32,21 @@ class QuietRunner(web.AppRunner):
         )
         self._shortcut = shortcut
         self._porter = porter
+        application.on_response_prepare.append(self._say_goodbye)
+
+    def stop_accepting(self) -> None:
+        """Accept no connection any more, and have each one's next answer be its last."""
+        self._porter.is_leaving = True
+        loop = asyncio.get_running_loop()
+        for site in self.sites:
+            server: asyncio.Server | None = site._server  # type: ignore[assignment]  # noqa: SLF001 - nothing else tells
+            for listener in server.sockets if server is not None else ():
+                loop.remove_reader(listener)
+
+    async def _say_goodbye(self, _request: web.Request, response: web.StreamResponse) -> None:
+        if self._porter.is_leaving:
+            response.force_close()
+            response.headers["Connection"] = "close"  # aiohttp has written its headers before it asks us
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()

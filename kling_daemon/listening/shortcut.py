@@ -18,6 +18,10 @@ LONGEST_BODY = 64 * 1024
 """The longest body that a shortcut may take, in bytes: a connection holds as much without anybody reading it."""
 
 
+_LAST = b"\r\nConnection: close\r\n"
+"""What follows the first line of a connection's last answer."""
+
+
 class Shortcut(Protocol):
     """Answers some requests in place of the application; its answers must be those that the application would give."""
 
@@ -87,6 +91,9 @@ class ShortcutConnection(QuietConnection):
     def _answer(self, answer: bytes) -> None:
         self._request_in_progress = False
         if self.transport is not None and not self.transport.is_closing():
+            if self._porter.is_leaving and not self._messages:
+                answer = answer.replace(b"\r\n", _LAST, 1)
+                self.close()
             self.transport.write(answer)
             if self._close:
                 self.transport.close()

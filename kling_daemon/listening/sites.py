@@ -5,7 +5,7 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,17 +13,22 @@ from pathlib import Path
 from aiohttp import web
 
 from kling_daemon.config import Address, TcpAddress, UnixAddress
+from kling_daemon.listening.draining import drain
 from kling_daemon.listening.patience import Patience
 from kling_daemon.listening.porter import Porter
 from kling_daemon.listening.runner import QuietRunner
 from kling_daemon.listening.shortcut import Shortcut
-from kling_daemon.listening.tls_site import TlsSite
+from kling_daemon.listening.tls_site import TlsSite, TlsSockSite
 
 SOCKET_MODE = 0o660
 """Owner and group may connect; the token is asked for all the same."""
 
 HANDSHAKE = timedelta(seconds=10)
 """How long a client has to agree on TLS; asyncio would wait for a minute."""
+
+BACKLOG = 4096
+"""How many connections may wait to be accepted. asyncio sets this also for sockets that were passed, and aiohttp would
+have it be 128, which a burst during a restart overflows: then some wait for seconds."""
 
 
 class ListenError(Exception):
@@ -36,6 +41,7 @@ async def listening(
     address: Address,
     *,
     shortcut: Shortcut | None = None,
+    passed: Sequence[socket.socket] = (),
     porter: Porter | None = None,
     tls: ssl.SSLContext | None = None,
     handshake: timedelta = HANDSHAKE,
@@ -43,42 +49,70 @@ async def listening(
 ) -> AsyncIterator[Address]:
     """Serve the application until the context is left; yield the address, its port the one that was bound.
 
-    shortcut: what may answer some requests in the application's place. porter: lets connections in, and sends away
-    those that dawdle; a new one for each listener. tls: for a TCP port that speaks TLS. handshake: how long a client
-    has to agree on it. On leaving, requests under way have `stop_timeout` to end. Raises ListenError.
+    shortcut: what may answer some requests in the application's place. passed: sockets that listen already and are
+    another's too, to be served in place of the address. porter: lets connections in, and sends away those that dawdle;
+    a new one for each listener. tls: for a TCP port that speaks TLS. handshake: how long a client has to agree on it.
+    On leaving, requests under way have `stop_timeout` to end, and those that wait in a passed socket are left to
+    whoever serves it next. Raises ListenError.
     """
     porter = Porter(Patience()) if porter is None else porter
     runner = QuietRunner(application, shortcut=shortcut, porter=porter, stop_timeout=stop_timeout)
-    if isinstance(address, TcpAddress):
-        async with _running(runner, porter):
+    if passed:
+        async with _running(runner, porter, stop_timeout, handed_over=True):
+            for each in passed:
+                await _passed_site(runner, each, tls, handshake).start()
+            yield served_at(address, passed)
+    elif isinstance(address, TcpAddress):
+        async with _running(runner, porter, stop_timeout):
             yield await _start_tcp(_tcp_site(runner, address, tls, handshake), runner, address)
     else:
         # The file goes last, so that nobody who finds it gone need wait for an answer.
         with _unix_socket(address.path) as bound:
-            async with _running(runner, porter):
-                await web.SockSite(runner, bound).start()
+            async with _running(runner, porter, stop_timeout):
+                await web.SockSite(runner, bound, backlog=BACKLOG).start()
                 yield address
 
 
 @asynccontextmanager
-async def _running(runner: web.AppRunner, porter: Porter) -> AsyncIterator[None]:
+async def _running(
+    runner: QuietRunner, porter: Porter, stop_timeout: timedelta, *, handed_over: bool = False
+) -> AsyncIterator[None]:
     await runner.setup()
     porter.open()
     try:
         yield
     finally:
         try:
+            await drain(runner, porter, handed_over=handed_over, limit=stop_timeout)
             await runner.cleanup()
         finally:
             porter.close()
+
+
+def served_at(address: Address, passed: Sequence[socket.socket]) -> Address:
+    """Return where `listening` will serve: at the first socket that was passed, else at the address."""
+    if not passed:
+        return address
+    if passed[0].family == socket.AF_UNIX:
+        return UnixAddress(path=Path(passed[0].getsockname()))
+    host, port, *_ = passed[0].getsockname()
+    return TcpAddress(host=host, port=port)
 
 
 def _tcp_site(
     runner: web.AppRunner, address: TcpAddress, tls: ssl.SSLContext | None, handshake: timedelta
 ) -> web.TCPSite:
     if tls is None:
-        return web.TCPSite(runner, address.host, address.port)
-    return TlsSite(runner, address.host, address.port, ssl_context=tls, handshake=handshake)
+        return web.TCPSite(runner, address.host, address.port, backlog=BACKLOG)
+    return TlsSite(runner, address.host, address.port, ssl_context=tls, handshake=handshake, backlog=BACKLOG)
+
+
+def _passed_site(
+    runner: web.AppRunner, passed: socket.socket, tls: ssl.SSLContext | None, handshake: timedelta
+) -> web.SockSite:
+    if tls is None:
+        return web.SockSite(runner, passed, backlog=BACKLOG)
+    return TlsSockSite(runner, passed, ssl_context=tls, handshake=handshake, backlog=BACKLOG)
 
 
 async def _start_tcp(site: web.TCPSite, runner: web.AppRunner, address: TcpAddress) -> TcpAddress:
