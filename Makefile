@@ -50,7 +50,7 @@ openapi: $(STAMP) ## Write the document of the local API anew
 bench: $(STAMP) ## Measure against yardsticks in the same run (SHORT=1 for the short form)
 	@$(BIN)/python tests/bench/run.py $(if $(SHORT),--short)
 
-prove: $(STAMP) ## Run the slow proofs: crashes, stops, versions, the API (SHORT=1 for the short form)
+prove: $(STAMP) ## Run the slow proofs: crashes, stops, forgeries, versions, the API (SHORT=1 for the short form)
 	@$(BIN)/python -m kling_daemon.prove $(if $(SHORT),--short)
 	@SCHEMATHESIS_EXAMPLES=$(if $(SHORT),50,500) $(BIN)/pytest -q -s tests/api/test_schemathesis.py
 

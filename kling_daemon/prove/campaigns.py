@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from kling_daemon.prove.crash import crash, crash_with_key_pair
+from kling_daemon.prove.forgery import forgery
 from kling_daemon.prove.outcomes import Outcome, Verdict, concluded
 from kling_daemon.prove.plans import Plan
 from kling_daemon.prove.poison import poison
@@ -22,6 +23,7 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "sync": sync,
     "poison": poison,
     "stop": stop,
+    "forgery": forgery,
     "versions": versions,
 }
 

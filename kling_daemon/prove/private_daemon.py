@@ -45,10 +45,12 @@ class PrivateDaemon:
         dice: random.Random,
         stop_timeout: timedelta = timedelta(seconds=20),
         key_pair: bool = False,
+        more: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> AsyncIterator[Self]:
         """Write the configuration of a daemon that asks a Kling; it is not started yet. No run outlives the context.
 
-        key_pair: it has an access key and a secret key alone, and no API key.
+        key_pair: it has an access key and a secret key alone, and no API key. more: keys of sections that are to be
+        otherwise than in the other campaigns.
         """
         environ = {
             **install(folder / "plugins"),
@@ -58,14 +60,21 @@ class PrivateDaemon:
         }
         port = free_port(dice)
         daemon = cls(folder=folder, port=port, witnesses=tuple(witnesses), environ=environ, runs=[])
-        daemon.configure(kling_url=kling_url, witnesses=witnesses, stop_timeout=stop_timeout)
+        daemon.configure(kling_url=kling_url, witnesses=witnesses, stop_timeout=stop_timeout, more=more)
         try:
             yield daemon
         finally:
             for run in daemon.runs:
                 await run.kill()
 
-    def configure(self, *, kling_url: str, witnesses: Sequence[WitnessSetting], stop_timeout: timedelta) -> None:
+    def configure(
+        self,
+        *,
+        kling_url: str,
+        witnesses: Sequence[WitnessSetting],
+        stop_timeout: timedelta,
+        more: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         """Write another configuration for its next start."""
         sections: dict[str, dict[str, Any]] = {
             "store": {"directory": str(self.state)},
@@ -79,6 +88,8 @@ class PrivateDaemon:
             "service": {"stop_timeout": f"{stop_timeout // timedelta(milliseconds=1)}ms"},
             **{f"handlers.{witness.name}": witness.section(self.folder) for witness in witnesses},
         }
+        for name, section in (more or {}).items():
+            sections[name] = {**sections.get(name, {}), **section}
         self._config.write_text(_toml(sections), encoding="utf-8")
 
     @property
@@ -102,9 +113,14 @@ class PrivateDaemon:
         return (self.state / "api-token").read_text(encoding="ascii").strip()
 
     @property
+    def origin(self) -> str:
+        """Where its receiver listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def callback_url(self) -> str:
         """Where another program would have Kling call it back: the plain path."""
-        return f"http://127.0.0.1:{self.port}{CALLBACK_PATH}"
+        return f"{self.origin}{CALLBACK_PATH}"
 
     @property
     def log(self) -> Path:

@@ -12,13 +12,16 @@ from kling_daemon.prove.kling import SimulatedKling
 _GLANCE = timedelta(milliseconds=100)
 
 
-async def at_rest(client: Daemon, kling: SimulatedKling, within: timedelta) -> str | None:
-    """Return None once everything has come to its end, else what is still open after so long."""
+async def at_rest(client: Daemon, kling: SimulatedKling, within: timedelta, *, with_hints: bool = False) -> str | None:
+    """Return None once everything has come to its end, else what is still open after so long.
+
+    with_hints: hints may still wait.
+    """
     left = "nothing was looked at"
 
     async def is_done() -> bool:
         nonlocal left
-        left = await _left(client, kling)
+        left = await _left(client, kling, with_hints=with_hints)
         return not left
 
     try:
@@ -31,7 +34,7 @@ async def at_rest(client: Daemon, kling: SimulatedKling, within: timedelta) -> s
     return None
 
 
-async def _left(client: Daemon, kling: SimulatedKling) -> str:
+async def _left(client: Daemon, kling: SimulatedKling, *, with_hints: bool) -> str:
     """Return what is still open, in words; empty when nothing is."""
     # Kling first: once it has nothing to tell, only the daemon's own doings can bring something new. And always both:
     # a daemon that has died meanwhile would have Kling try its callbacks for long.
@@ -40,6 +43,6 @@ async def _left(client: Daemon, kling: SimulatedKling) -> str:
         return f"Kling has {numbers['unfinished']} unfinished tasks, or callbacks to send"
     jobs = sum(count for state, count in stats.jobs.items() if not JobState(state).is_terminal)
     deliveries = sum(counts.get(state, 0) for counts in stats.deliveries.values() for state in (*OPEN_STATES, "parked"))
-    if jobs or deliveries or stats.hints:
+    if jobs or deliveries or (stats.hints and not with_hints):
         return f"{jobs} jobs, {deliveries} deliveries and {stats.hints} hints are open"
     return ""

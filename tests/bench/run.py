@@ -9,6 +9,7 @@ import os
 import sys
 
 import acceptance
+import flood
 import million
 import polling
 import reaction
@@ -30,13 +31,15 @@ def main() -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     try:
         with console.status("") as status:
-            accepted, reacted = [], []
+            accepted, reacted, flooded = [], [], []
             for number in range(rounds):
                 first = number * 1_000_000
                 status.update(f"round {number + 1} of {rounds}: under full load")
                 accepted.append(acceptance.measure(seconds, first=first))
                 status.update(f"round {number + 1} of {rounds}: at a steady pace")
                 reacted.append(reaction.measure(2 * seconds, first=first + 500_000))
+                status.update(f"round {number + 1} of {rounds}: among forged callbacks")
+                flooded.append(flood.measure(4 * seconds, first=first + 700_000))
             status.update("polling")
             requests = polling.measure()
             status.update("many open jobs")
@@ -52,6 +55,7 @@ def main() -> int:
     measured = (
         *acceptance.rows(accepted),
         *reaction.rows(reacted),
+        *flood.rows(flooded),
         *polling.rows(requests),
         *million.rows(crowd),
         *starting.rows(starts),

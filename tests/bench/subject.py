@@ -91,7 +91,7 @@ def main() -> None:
 
     with rare_collections() as start_is_over:  # as `kling-daemon run` does
         asyncio.run(run_daemon(settings, handlers, [], ready=ready))
-    receipts = {json.loads(body)["id"]: at for at, body in received}
+    receipts = {json.loads(body).get("id", ""): at for at, body in received}
     options.calls.write_text(json.dumps({"received": receipts, "called": recorder.called}))
 
 

@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 
 from kling_daemon.prove import campaigns, strace
+from kling_daemon.prove.attack import Flood
 from kling_daemon.prove.crash import Scale, crash, crash_with_key_pair
+from kling_daemon.prove.forgery import Scale as ForgeryScale
+from kling_daemon.prove.forgery import forgery
 from kling_daemon.prove.outcomes import Verdict, concluded, skipped
 from kling_daemon.prove.plans import Plan
 from kling_daemon.prove.sync import sync
@@ -25,6 +28,14 @@ async def test_a_few_kills_break_no_promise(plan, campaign):
     outcome = await campaign(plan, Scale(kills=2, jobs=8))
     assert outcome.verdict is Verdict.PASSED, outcome
     assert outcome.line.startswith("2 kills, 8 orders")
+
+
+async def test_forged_callbacks_among_true_ones_change_nothing(plan):
+    kling = ("--submitted=500ms-1s", "--processing=1s-2s")
+    scale = ForgeryScale(jobs=40, flood=Flood(forged=600, per_second=200), kling=kling)
+    outcome = await forgery(plan, scale)
+    assert outcome.verdict is Verdict.PASSED, outcome
+    assert outcome.line.startswith("600 forged callbacks at 200/s among 120 true ones of 40 jobs: Kling was asked ")
 
 
 @pytest.mark.skipif(strace.obstacle() is not None, reason="strace cannot be used here")
