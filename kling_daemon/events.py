@@ -57,6 +57,8 @@ class NoticeKind(StrEnum):
     """The state directory's disk is nearly full: what people ask for is refused, so that callbacks find room."""
     KLING_STATUS = "kling.status"
     """Kling says of a task that it stands as no version of Kling's API that is known here says."""
+    KLING_CONTRADICTION = "kling.contradiction"
+    """Kling has told of two ends of one job, or of two results; the first end stands, and Kling is asked again."""
     KLING_REFUSED = "kling.refused"
     """Kling takes no jobs at a path: its model may be retired, or the account may not use it. They fail `rejected`."""
     KLING_BALANCE = "kling.balance"

@@ -130,7 +130,7 @@ class Job:
     finished_at: datetime | None
     """When it reached its end, by Kling's clock where Kling said."""
     contradicted: bool
-    """Kling has reported two different ends; the first one committed stands."""
+    """Kling has reported two different ends, of which the first one committed stands, or one with different results."""
     callback_missed: bool
     """A callback was due for its end and did not come in time; a poll found it."""
     stamps: Stamps = field(default=Stamps(), repr=False)

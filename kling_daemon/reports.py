@@ -12,6 +12,7 @@ from enum import StrEnum
 from math import inf
 from typing import Any, Self
 
+from kling_daemon.contradictions import are_other_results
 from kling_daemon.fast_init import fast_init
 from kling_daemon.ids import adopted_job_id
 from kling_daemon.jobs import FailureReason, Generation, Job, JobState, Origin, Stamps
@@ -105,7 +106,7 @@ class Change:
     advanced: bool
     """The state rose (creation included), so that events follow."""
     contradicted: bool
-    """This very report contradicts the end that stands."""
+    """This very report contradicts the end that stands, or its results."""
 
 
 def adopt(report: Report, account: str, tags: Mapping[str, str] | None = None) -> Change:
@@ -154,6 +155,7 @@ def fold(job: Job, report: Report) -> Change:
         state = report.state
     ends = state.is_terminal and not job.state.is_terminal
     message, reason, verdict_stamp = _verdict(job, report, ends=ends)
+    differs = _tells_of_other_results(report, job)
     outputs, outputs_stamp = _newest_outputs(job, report)
     cost, cost_stamp = _newest_cost(job, report)
     after = Job(
@@ -175,11 +177,11 @@ def fold(job: Job, report: Report) -> Change:
         submitted_at=job.submitted_at or _submitted_at(report),
         updated_at=max(job.updated_at, report.stamp),
         finished_at=report.stamp if ends else job.finished_at,
-        contradicted=job.contradicted,
+        contradicted=job.contradicted or differs,
         callback_missed=job.callback_missed or (ends and report.callback_missed),
         stamps=Stamps(outputs=outputs_stamp, cost=cost_stamp, verdict=verdict_stamp),
     )
-    return Change(job=after, previous_state=job.state, advanced=state is not job.state, contradicted=False)
+    return Change(job=after, previous_state=job.state, advanced=state is not job.state, contradicted=differs)
 
 
 def _contradicts(report: Report, ended: Job) -> bool:
@@ -188,6 +190,16 @@ def _contradicts(report: Report, ended: Job) -> bool:
         return report.verdict not in (None, ended.state)
     # What Kling answers now, or what has happened since; not a callback that was late or comes again.
     return report.source is not Source.CALLBACK or (report.updated_at or ended.updated_at) > ended.updated_at
+
+
+def _tells_of_other_results(report: Report, job: Job) -> bool:
+    """Return whether a report of the end that stands has other results than it; the newer ones are taken all the same.
+
+    Which ones those are does not depend on the order of arrival, and nobody but Kling can tell which are true.
+    """
+    if job.state is not JobState.SUCCEEDED or report.verdict is not JobState.SUCCEEDED:
+        return False
+    return report.outputs != job.outputs and are_other_results(job.outputs, report.outputs)
 
 
 def _submitted_at(report: Report) -> datetime | None:

@@ -15,6 +15,7 @@ from kling_daemon.api import ApiServices, EventStreams, EventTail, OwnNames, Tok
 from kling_daemon.app import (
     certificate_watch,
     clock_watch,
+    contradictions,
     expiry_watch,
     overdue_watch,
     punctuality,
@@ -26,6 +27,7 @@ from kling_daemon.app.account import Parts, open_account
 from kling_daemon.app.certificate_watch import CertificateWatch
 from kling_daemon.app.certificates import open_certificates
 from kling_daemon.app.clock_watch import ClockWatch
+from kling_daemon.app.contradictions import Contradictions
 from kling_daemon.app.expiry_watch import ExpiryWatch
 from kling_daemon.app.from_settings import egress_client, poll_policy
 from kling_daemon.app.handing_over import as_passed, reading, tell_of_differences
@@ -216,6 +218,7 @@ async def _daemon(
             "retention": Watching(retain, every=retention.TROUBLED, first=retention.FIRST),
             "punctuality": Watching(PunctualityWatch(store, clock, policy, hastened).look, every=punctuality.LOOK),
             "overdue watch": Watching(overdue.look, every=overdue_watch.LOOK),
+            "contradictions": Watching(Contradictions(board, tracker).look, every=contradictions.LOOK),
             "strange words": Watching(StrangeWords(board, tracker).look, every=strange_words.LOOK),
             "space watch": Watching(SpaceWatch(room, board, measure=metrics.free_bytes).look, every=space_watch.LOOK),
             "expiry watch": Watching(ExpiryWatch(store, board, clock).look, every=expiry_watch.LOOK),

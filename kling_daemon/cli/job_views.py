@@ -45,7 +45,7 @@ def job_facts(job: "JobModel") -> list[tuple[str, str]]:
         ("finished", f"{moment(finished)} (after {brief(finished - job.created_at)})" if finished else ""),
         ("cost", ", ".join(" ".join(filter(None, (charge.amount, charge.kind, charge.unit))) for charge in job.cost)),
         ("note", "overdue: open for longer than poller.overdue_after; it is polled on" if job.overdue else ""),
-        ("note", "Kling reported another end as well; the first one stands" if job.contradicted else ""),
+        ("note", "Kling contradicted itself; see explain" if job.contradicted else ""),
         ("note", "no callback came for its end; a poll found it" if job.callback_missed else ""),
     ]
     for place, output in enumerate(job.outputs, start=1):

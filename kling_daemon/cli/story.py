@@ -27,7 +27,7 @@ _EFFECTS = {
     "advanced": "which is news",
     "merged": "with new details",
     "unchanged": "which was known",
-    "contradicted": "which contradicts the end that stands",
+    "contradicted": "which contradicts what stands",
     "ignored": "which was no use",
 }
 _VERDICTS = {
@@ -64,7 +64,7 @@ def story(timeline: "TimelineModel", now: datetime) -> Iterator[str]:
     if timeline.callback_missed:
         yield from _wrapped("", "(no callback came for its end; a poll found it)")
     if timeline.contradicted:
-        yield from _wrapped("", "(Kling told of another end as well; the first one stands)")
+        yield from _wrapped("", "(Kling told of another end as well, or of other results; the first end stands)")
     yield ""
     if not timeline.upcoming:
         yield from _wrapped("next", "nothing: all is done")

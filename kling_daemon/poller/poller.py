@@ -194,7 +194,10 @@ class Poller:
         """Put off jobs that Kling does not know, unless it is clear by now that they are lost."""
         if strangers:
             log.warning("kling does not know jobs", jobs=len(strangers), first_job_id=strangers[0].job.id)
-            await self._put_off(await self._losses.unknown(strangers, asked_at), "unknown")
+            # One that has ended was asked for because of a contradiction: it is not lost.
+            ended = [stored for stored in strangers if stored.job.state.is_terminal]
+            still_open = [stored for stored in strangers if not stored.job.state.is_terminal]
+            await self._put_off([*ended, *await self._losses.unknown(still_open, asked_at)], "unknown")
 
     async def _ask_one_by_one(self, unknown: Sequence[StoredJob]) -> KlingError | None:
         """Ask for legacy jobs that `GET /tasks` does not know at the path that made them; what is left stays due."""

@@ -72,7 +72,7 @@ class Effect(StrEnum):
     UNCHANGED = "unchanged"
     """Nothing new: a repetition, or old news."""
     CONTRADICTED = "contradicted"
-    """Kling reports another end than the one that stands."""
+    """Kling reports another end than the one that stands, or other results."""
     HINTED = "hinted"
     """Kling will be asked."""
     IGNORED = "ignored"

@@ -29,6 +29,11 @@ class PollDesk:
             following, jitter = stored.following, self._random.random()
             if following.prompted:
                 self._prompts.answered(stored.job.id, now)
+            asked = optional(to_millis, following.poll_at)
+            if stored.job.state.is_terminal:
+                # It was asked for because of a contradiction; Kling may have forgotten by now what has ended.
+                db.execute(self._sql["unanswered"], (None, stored.job.id, asked))
+                continue
             poll_at = self._policy.overdue_poll(stored.job, now, jitter) or self._policy.next_poll(
                 source=None,
                 callback_expected=following.callback_expected,
@@ -36,6 +41,5 @@ class PollDesk:
                 now=now,
                 jitter=jitter,
             )
-            asked = optional(to_millis, following.poll_at)
             db.execute(self._sql["unanswered"], (to_millis(poll_at), stored.job.id, asked))
         return [None] * len(units)

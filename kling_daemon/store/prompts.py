@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kling_daemon.backoff import Backoff
+from kling_daemon.polling import Following
+from kling_daemon.reports import Change, Source
 from kling_daemon.store.rows import StoredJob
 
 AT_ONCE = 3
@@ -38,6 +40,15 @@ class Prompts:
         if asked is None or asked.count < AT_ONCE or asked.last_at > now:
             return now
         return max(now, asked.last_at + self._pauses.pause(asked.count - AT_ONCE + 1))
+
+    def after(self, change: Change, source: Source, following: Following, now: datetime) -> Following:
+        """Return how a job is followed after news of it: where a callback contradicts what stands, Kling is asked.
+
+        What Kling says to that is contradiction enough, and asks for nothing more.
+        """
+        if change.contradicted and source is Source.CALLBACK:
+            return following.prompted_at(self.due(change.job.id, now), change.job, now)
+        return following
 
     def note(self, before: StoredJob, *, is_moved: bool, is_asked: bool, now: datetime) -> None:
         """Note news of a job that stood so before it: that its state has risen, or that Kling was asked about it."""

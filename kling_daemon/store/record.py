@@ -195,6 +195,7 @@ class Recorder:
             now=now,
             random=self._random.random,
         )
+        following = self._prompts.after(change, report.source, following, now)
         after = StoredJob(seq=seq, job=change.job, following=following)
         if change.advanced:
             group.moves.append((after, change))

@@ -33,6 +33,9 @@ class Metrics:
         self._missed = self._counter(
             "missed_callbacks", "Jobs whose end a poll found, as no callback had come.", "endpoint", "model"
         )
+        self._contradictions = self._counter(
+            "contradictions", "Reports that contradicted what stands of a job that has ended.", "what"
+        )
         self._hints_evicted = self._counter("hints_evicted", "Unproved callbacks that gave way to newer ones.")
         self._rings_dropped = self._counter("bus_rings_dropped", "Rings of the bus that found a listener's queue full.")
         self._sent_away = self._counter(
@@ -105,6 +108,10 @@ class Metrics:
     def missed_callback(self, endpoint: str | None, model: str | None) -> None:
         """Count a job whose end a poll had to find."""
         self._missed.labels(endpoint or _UNKNOWN, model or _UNKNOWN).inc()
+
+    def contradiction(self, what: str) -> None:
+        """Count a report that contradicted a job's `end`, or its `results`."""
+        self._contradictions.labels(what).inc()
 
     def hints_evicted(self, count: int) -> None:
         """Count hints that gave way to newer ones."""

@@ -11,10 +11,13 @@ import structlog
 from kling_daemon.bus import Bus
 from kling_daemon.events import EventType, JobEvent
 from kling_daemon.jobs import Job
+from kling_daemon.reports import Report
 from kling_daemon.store import Effect, HintWeight, News, Recorded, Store
 
 log = structlog.get_logger(__name__)
 
+MAX_CONTRADICTIONS = 1000
+"""How many contradicted jobs wait to be told of; of more, nobody would read."""
 MAX_WORDS = 20
 """How many status words that nobody here knows are told of; more of them would be no words."""
 _CHANGED = EventType.STATUS_CHANGED
@@ -33,6 +36,10 @@ class Counters(Protocol):
 
     def jobs_moved(self, previous: str | None, state: str, count: int, *, ended: bool) -> None:
         """Follow jobs from state to state."""
+        ...
+
+    def contradiction(self, what: str) -> None:
+        """Count a report that contradicts a job's `end`, or its `results`."""
         ...
 
     def missed_callback(self, endpoint: str | None, model: str | None) -> None:
@@ -62,6 +69,7 @@ class Tracker:
         self._counters = counters
         self._untold: list[tuple[News, Recorded]] = []
         self._strange_words: dict[str, str] = {}
+        self._contradicted: dict[str, str] = {}
 
     async def record(self, news: News) -> Recorded:
         """Commit one piece of news and return what it led to; StoreUnavailableError, and no trace, if it cannot be."""
@@ -93,6 +101,11 @@ class Tracker:
         words, self._strange_words = self._strange_words, {}
         return words
 
+    def take_contradictions(self) -> dict[str, str]:
+        """Return the ids of the jobs that Kling has contradicted, each with what it contradicts; forget them."""
+        contradicted, self._contradicted = self._contradicted, {}
+        return contradicted
+
     def _flush(self) -> None:
         untold, self._untold = self._untold, []
         events = [event for _, recorded in untold for event in recorded.events]
@@ -119,13 +132,23 @@ class Tracker:
                 self._note_strange_word(news.report.strange_word, job)
             if news.report is not None and job is not None and job.callback_missed and recorded.events:
                 self._counters.missed_callback(job.endpoint, job.model)
+            if recorded.effect is Effect.CONTRADICTED and news.report is not None and job is not None:
+                self._note_contradiction(news.report, job)
             if recorded.evicted_hints:
                 self._counters.hints_evicted(recorded.evicted_hints)
 
     def _may_hurry_polls(self, news: News, recorded: Recorded) -> bool:
         if recorded.effect is Effect.HINTED:
             return self.is_told_of_hints or news.hint is HintWeight.JOB
+        if recorded.effect is Effect.CONTRADICTED:
+            return True
         return recorded.effect is Effect.ADVANCED and recorded.job is not None and not recorded.job.state.is_terminal
+
+    def _note_contradiction(self, report: Report, job: Job) -> None:
+        what = "results" if report.verdict is job.state else "end"
+        self._counters.contradiction(what)
+        if len(self._contradicted) < MAX_CONTRADICTIONS:
+            self._contradicted.setdefault(job.id, what)
 
     def _note_strange_word(self, word: str, job: Job) -> None:
         if len(self._strange_words) < MAX_WORDS:
@@ -144,9 +167,6 @@ def results_of(outcomes: Sequence[Recorded | Exception]) -> list[Recorded]:
 
 def _log(untold: Sequence[tuple[News, Recorded]]) -> None:
     """Write one line for one job, and one for all where a commit brought many: a line per callback costs a sixth."""
-    for _, recorded in untold:
-        if recorded.effect is Effect.CONTRADICTED and recorded.job is not None:
-            log.warning("kling contradicts itself", job_id=recorded.job.id, stands=recorded.job.state.value)
     moved = [recorded.job for _, recorded in untold if recorded.effect is Effect.ADVANCED and recorded.job is not None]
     if len(moved) == 1:
         (job,) = moved

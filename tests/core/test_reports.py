@@ -1,6 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 from fakes.reports import make_report
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies.kling_news import EPOCH, KLING_STATES, arrivals, histories, queued_job, reports
 
+from kling_daemon.contradictions import are_other_results
 from kling_daemon.events import EventType, JobEvent, events_of
 from kling_daemon.ids import adopted_job_id
 from kling_daemon.jobs import FailureReason, Job, JobState, Origin
@@ -33,7 +34,12 @@ def play(news: list[Report], job: Job | None) -> tuple[list[Change], list[JobEve
 
 
 def truth(job: Job) -> tuple[object, ...]:
-    return job.state, job.reason, job.message, job.outputs, job.cost, job.contradicted
+    """Return what must not depend on the order; whether results differed is noticed by whom they differ from."""
+    return job.state, job.reason, job.message, job.outputs, job.cost
+
+
+def agree(news: list[Report]) -> bool:
+    return not any(are_other_results(one.outputs, other.outputs) for one, other in combinations(news, 2))
 
 
 def assert_in_order(events: list[JobEvent]) -> None:
@@ -56,7 +62,7 @@ def test_any_order_repetition_and_mix_of_reports_ends_in_the_same_job(data, job,
     other, other_events = play(data.draw(arrivals(history)), job)
     assert truth(one[-1].job) == truth(other[-1].job)
     assert one[-1].job.state is verdict
-    assert not one[-1].job.contradicted
+    assert not (agree(history) and one[-1].job.contradicted)
     assert_in_order(one_events)
     assert_in_order(other_events)
     assert one_events[-1].id == other_events[-1].id
@@ -70,7 +76,11 @@ def test_of_two_different_ends_the_first_stands_and_the_job_is_marked(data, job,
     assert changes[-1].job.state is first
     assert changes[-1].job.contradicted
     assert (changes[-1].job.reason is not None) == (first is JobState.FAILED)
-    assert [change.contradicted for change in changes] == [report.verdict not in (None, first) for report in news]
+    marked = [report for change, report in zip(changes, news, strict=True) if change.contradicted]
+    assert [report for report in marked if report.verdict is not first] == [
+        report for report in news if report.verdict not in (None, first)
+    ]
+    assert not (agree(news) and any(report.verdict is first for report in marked))
     assert_in_order(events)
 
 
@@ -79,7 +89,8 @@ def test_a_report_that_was_taken_in_changes_nothing_when_it_comes_again(data, jo
     news = data.draw(st.lists(reports(), min_size=1, max_size=5))
     changes, _ = play(news, job)
     again = fold(changes[-1].job, news[-1])
-    assert again.job == changes[-1].job
+    # Against what came before the end nothing is compared.
+    assert replace(again.job, contradicted=changes[-1].job.contradicted) == changes[-1].job
     assert not again.advanced
 
 
@@ -145,6 +156,21 @@ def video(url: str, expires_at=None) -> tuple[Output, ...]:
 
 def folded(*news: Report) -> Job:
     return play(list(news), queued_job())[0][-1].job
+
+
+def test_an_end_with_other_results_is_marked_and_moves_nothing():
+    ours = plain(JobState.SUCCEEDED, outputs=video("https://cdn.klingai.com/a/1.mp4?sign=x"))
+    theirs = replace(ours, outputs=video("https://cdn.evil.example/a/1.mp4"), updated_at=EPOCH + SECOND)
+    changes, events = play([ours, theirs], queued_job())
+    assert (changes[-1].contradicted, changes[-1].advanced, changes[-1].job.contradicted) == (True, False, True)
+    assert [event.type for event in events] == [EventType.STATUS_CHANGED, EventType.COMPLETED]
+
+
+def test_what_a_job_shows_before_its_end_contradicts_nothing():
+    early = plain(JobState.PROCESSING, outputs=video("https://cdn.klingai.com/preview.jpg"))
+    end = plain(JobState.SUCCEEDED, outputs=video("https://cdn.klingai.com/1.mp4"))
+    assert not folded(early, end).contradicted
+    assert not folded(end, early).contradicted
 
 
 def test_newer_outputs_replace_older_ones_by_kling_s_update_time_whichever_comes_first():
