@@ -1,11 +1,12 @@
 from datetime import timedelta
 
 from fakes.local_api import daemon_and_api
+from fakes.reports import make_report
 from fakes.rough_life import SIGNED, rough_life
 
 from kling_daemon.api.timelines import MAX_ENTRIES
 from kling_daemon.jobs import JobState
-from kling_daemon.store import HintWeight, News, RawCallback
+from kling_daemon.store import News, RawCallback
 from kling_daemon.testing.clock import START, ManualClock
 
 
@@ -42,18 +43,18 @@ async def test_a_job_that_waits_for_kling_says_when_it_is_asked(tmp_path):
 async def test_a_timeline_is_bounded_whatever_came(tmp_path):
     async with daemon_and_api(tmp_path) as (daemon, api):
         job = await api.make_job()
-        forged = [
+        signed = [
             News(
+                report=make_report(f"t-{job.id}", JobState.SUBMITTED, generation=job.generation),
                 callback=RawCallback(
-                    webhook_id="", body=b"%d" % number, headers=b"", verdict="hint", secret=None,
+                    webhook_id="", body=b"%d" % number, headers=b"", verdict="believed", secret="main",
                     received_at=START + timedelta(seconds=number),
                 ),
-                hint=HintWeight.JOB,
                 job_id=job.id,
             )
             for number in range(MAX_ENTRIES + 20)
         ]  # fmt: skip
-        await api.store.record_each(forged)
+        await api.store.record_each(signed)
         timeline = await daemon.timeline(job.id)
         assert len(timeline.entries) == MAX_ENTRIES
         assert not timeline.complete

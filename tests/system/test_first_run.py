@@ -61,13 +61,19 @@ def test_a_port_in_use_is_named(machine, listener):
     )
 
 
+DAMAGED = (
+    "it is damaged: stop the daemon and put a backup in its place, or have `sqlite3 kling.db .recover` save what can "
+    "be read (docs/operations.md, The database is damaged)"
+)
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
         (lambda state: state.write_text("in the way"), "the state directory {} cannot be made: File exists"),
         (
             lambda state: (state.mkdir(), (state / "kling.db").write_text("no database" * 100)),
-            "the database {}/kling.db cannot be used: file is not a database",
+            f"the database {{}}/kling.db cannot be used: file is not a database: {DAMAGED}",
         ),
         (
             lambda state: (state.mkdir(), (state / "capability-key").write_text("short")),
