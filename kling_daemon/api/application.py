@@ -4,6 +4,7 @@ from aiohttp import web
 
 from kling_daemon.api.addressed import require_own_name
 from kling_daemon.api.bodies import MAX_BODY
+from kling_daemon.api.callbacks import CallbackRoutes
 from kling_daemon.api.deliveries import DeliveryRoutes
 from kling_daemon.api.description import DescriptionRoutes
 from kling_daemon.api.events import EventRoutes
@@ -29,6 +30,7 @@ _PARTS: tuple[type[Routes], ...] = (
     JobRoutes,
     TimelineRoutes,
     EventRoutes,
+    CallbackRoutes,
     DeliveryRoutes,
     HandlerRoutes,
     ReplayRoutes,

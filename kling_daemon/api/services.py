@@ -18,6 +18,7 @@ from kling_daemon.loader import InstalledPlugin
 from kling_daemon.poller import Named, NamedTask, Reconciliation, Series
 from kling_daemon.polling import PollPolicy
 from kling_daemon.store import Room, Store
+from kling_daemon.tracking import Trust
 
 
 class SubmitJob(Protocol):
@@ -87,6 +88,8 @@ class ApiServices:
     """Reads the configuration anew."""
     room: Room
     """How much room is left on the disk; what makes much of little is refused before callbacks are."""
+    trust: Callable[[], Trust]
+    """The rules by which callbacks are judged now; it keeps the secrets to itself."""
     tokens: TokenRegistry
     """Who may use the API."""
     asks_for_token: bool

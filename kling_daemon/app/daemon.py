@@ -250,6 +250,7 @@ async def _daemon(
             reload=reloader.reload,
             obstacles=lambda: (*store.obstacles(), *room.obstacles()),
             room=room,
+            trust=lambda: inbox.trust,
             tokens=tokens,
             asks_for_token=settings.api.auth == "token",
             names=OwnNames(settings.api.listen, settings.api.hosts),

@@ -7,6 +7,7 @@ import pydantic
 from kling_daemon.client.models import (
     Answer,
     ChargeModel,
+    CheckedCallbackModel,
     HandlerModel,
     Moment,
     Page,
@@ -151,6 +152,20 @@ class DemoModel(Answer):
     events: DemoEventsModel
     deliveries: dict[str, DemoDeliveriesModel]
     files: list[DemoFileModel]
+
+
+class VerifiedModel(Answer):
+    """What came of checking the signatures of kept callbacks again."""
+
+    checked: int
+    verified: int
+    unsigned: int
+    """Those that have no signature."""
+    secret_gone: int
+    """Those whose secret is no longer configured."""
+    failed: int
+    items: list[CheckedCallbackModel]
+    """The latest 500 that do not verify."""
 
 
 class ReplaySumModel(Answer):

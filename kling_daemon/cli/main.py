@@ -15,6 +15,7 @@ VERBS = {
     "jobs": "kling_daemon.cli.jobs:jobs",
     "explain": "kling_daemon.cli.explain:explain",
     "events": "kling_daemon.cli.events:events",
+    "callbacks": "kling_daemon.cli.callbacks:callbacks",
     "deliveries": "kling_daemon.cli.deliveries:deliveries",
     "handlers": "kling_daemon.cli.handlers:handlers",
     "tokens": "kling_daemon.cli.tokens:tokens",

@@ -11,7 +11,7 @@ from kling_daemon.cli.output import json_option, print_facts, print_json, print_
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
-    from kling_daemon.client.models import PunctualityModel, StatsModel
+    from kling_daemon.client.models import PunctualityModel, SecretModel, StatsModel
 
 CALLBACK_HEADINGS = ("CALLBACKS OF", "MODEL", "DUE", "MISSED", "LATE", "USUALLY AFTER", "POLLED AFTER")
 NOTICE_HEADINGS = ("NOTICE", "SINCE", "ABOUT", "MESSAGE")
@@ -56,10 +56,18 @@ def _facts(found: "StatsModel") -> list[tuple[str, str]]:
         ("overdue", str(found.overdue) if found.overdue else ""),
         *((f"to {handler}", _counted(states)) for handler, states in sorted(found.deliveries.items())),
         ("callbacks", _counted(found.callbacks) or "none"),
+        *((f"signed with {secret.name}", _use(secret)) for secret in found.secrets),
         ("missed", str(sum(missed.jobs for missed in found.missed_callbacks)) if found.missed_callbacks else ""),
         ("hints", str(found.hints) if found.hints else ""),
         ("requests", _counted(found.kling_requests)),
     ]
+
+
+def _use(secret: "SecretModel") -> str:
+    from kling_daemon.cli.job_views import moment
+
+    last = "never" if secret.last_at is None else moment(secret.last_at)
+    return f"{secret.callbacks}, last {last}" + ("" if secret.configured else "; no longer configured")
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -14,6 +14,7 @@ import aiohttp
 from kling_daemon.client.connection import Connection
 from kling_daemon.client.discovery import Target, find_daemon
 from kling_daemon.client.event_stream import EventStream, Lost
+from kling_daemon.client.kept_callbacks import KeptCallbacks
 from kling_daemon.client.long_polls import until_end
 from kling_daemon.client.models import (
     CheckedModel,
@@ -42,7 +43,7 @@ from kling_daemon.scopes import Scope
 LAST_EVENT_ID = "Last-Event-ID"
 
 
-class Daemon:
+class Daemon(KeptCallbacks):
     """A running daemon, as a program or a person sees it; an async context manager.
 
     Every method raises DaemonUnreachableError when nothing answers and DaemonError when the answer is a refusal.

@@ -1,6 +1,7 @@
 """The store: SQLite, known to nobody else; one writer that commits in groups, and readers that page."""
 
 from kling_daemon.store.accounts import AccountRow
+from kling_daemon.store.callback_pages import CallbackFilter, CallbackPages, KeptEvidence, SecretUse
 from kling_daemon.store.connection import DATABASE
 from kling_daemon.store.due_times import SetBack, Waiting
 from kling_daemon.store.errors import StoreError, StoreLockedError, StoreUnavailableError
@@ -27,6 +28,8 @@ __all__ = [
     "DATABASE",
     "AccountRow",
     "AmbiguousReferenceError",
+    "CallbackFilter",
+    "CallbackPages",
     "CallbackRow",
     "DeliveryRow",
     "Effect",
@@ -40,6 +43,7 @@ __all__ = [
     "Intent",
     "JobFilter",
     "JobPages",
+    "KeptEvidence",
     "KnownToken",
     "News",
     "NoRoomError",
@@ -53,6 +57,7 @@ __all__ = [
     "Replayable",
     "Replayed",
     "Room",
+    "SecretUse",
     "SetBack",
     "Space",
     "StandingClaim",

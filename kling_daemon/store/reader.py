@@ -13,6 +13,7 @@ from kling_daemon.deliveries import DeliveryState
 from kling_daemon.events import EventType, JobEvent, Notice
 from kling_daemon.jobs import Generation, Job, JobState
 from kling_daemon.punctuality import PROMPT, JobKind, Punctuality
+from kling_daemon.store.callback_pages import CallbackPages
 from kling_daemon.store.connection import DATABASE, open_reader
 from kling_daemon.store.event_pages import EventFilter, EventPages
 from kling_daemon.store.history import (
@@ -65,6 +66,7 @@ class Reader:
         self._queries = Queries(connection, "reader")
         self._events = EventPages(connection)
         self.job_pages = JobPages(connection)
+        self.callback_pages = CallbackPages(connection)
 
     async def job(self, reference: str) -> Job | None:
         """Find a job by its own id, else Kling's task id, else its external id.
@@ -213,7 +215,7 @@ class Reader:
 
     async def callback_counts(self) -> dict[str, int]:
         """Count the callbacks that were kept, by verdict; repetitions count."""
-        return {row["verdict"]: row["received"] for row in await self._queries.all("callback_counts")}
+        return (await self.callback_pages.tallies())[0]
 
     async def flaws(self) -> list[str]:
         """Return what SQLite finds damaged in the file, in its words; it reads all of it, which takes its time."""

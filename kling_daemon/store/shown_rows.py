@@ -44,6 +44,8 @@ class CallbackRow:
     digest: str
     """The first 16 bytes of the body's SHA-256, in hex."""
     verdict: str
+    secret: str | None
+    """The name of the secret that matched; None without a signature."""
     job_id: str | None
     received_at: datetime
     """When it came first."""
@@ -90,6 +92,7 @@ def callback_from_row(row: Mapping[str, Any]) -> CallbackRow:
         webhook_id=row["webhook_id"],
         digest=row["digest"].hex(),
         verdict=row["verdict"],
+        secret=row["secret"],
         job_id=row["job_id"],
         received_at=from_millis(row["received_at"]),
         last_at=from_millis(row["last_at"]),

@@ -22,6 +22,7 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         Info(_PREFIX, "The running program.", registry=self._registry).info({"version": version})
         self._callbacks = self._counter("callbacks", "Requests at the callback path.", "verdict", "reason")
+        self._secrets = self._counter("matched_secrets", "Callbacks by the secret that has signed them.", "secret")
         self._reports = self._counter("reports", "What Kling said and was believed.", "source", "effect")
         self._events = self._counter("events", "Stored facts about jobs.", "type")
         self._notices = self._counter("notices", "Stored facts about the daemon.", "kind")
@@ -65,12 +66,17 @@ class Metrics:
         self._commit_seconds = self._histogram("commit_seconds", "How long one commit took.", _COMMIT_BUCKETS)
         # Finding a metric by its labels takes longer than counting with it; these are counted one by one.
         self._callbacks_of = cache(self._callbacks.labels)
+        self._secrets_of = cache(self._secrets.labels)
         self._deliveries_of = cache(self._deliveries.labels)
         self._delivery_seconds_of = cache(self._delivery_seconds.labels)
 
     def callback(self, verdict: str, reason: str) -> None:
         """Count a request at the callback path."""
         self._callbacks_of(verdict, reason).inc()
+
+    def matched_secret(self, name: str) -> None:
+        """Count a callback that was signed with the secret of this name."""
+        self._secrets_of(name).inc()
 
     def reports(self, source: str, effect: str, count: int) -> None:
         """Count believed reports."""

@@ -4,6 +4,7 @@ from kling_daemon.tracking.abandoner import Abandoner, NotAbandonableError
 from kling_daemon.tracking.account_proof import AccountProof
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback
 from kling_daemon.tracking.capabilities import Capabilities, load_capability_key
+from kling_daemon.tracking.evidence import Checked, Finding, check_evidence
 from kling_daemon.tracking.growing_notice import GrowingNotice
 from kling_daemon.tracking.inbox import Inbox
 from kling_daemon.tracking.kling_health import KlingHealth
@@ -18,7 +19,9 @@ __all__ = [
     "Answer",
     "Callback",
     "Capabilities",
+    "Checked",
     "Confirm",
+    "Finding",
     "GrowingNotice",
     "Inbox",
     "KlingHealth",
@@ -28,5 +31,6 @@ __all__ = [
     "Trust",
     "Verdict",
     "VerdictKind",
+    "check_evidence",
     "load_capability_key",
 ]

@@ -74,6 +74,8 @@ class Decided:
     answer: Answer
     verdict: str
     reason: str
+    secret: str | None
+    """The name of the secret that has signed it."""
 
 
 def to_raw(callback: Callback, verdict: Verdict, received_at: datetime) -> RawCallback:

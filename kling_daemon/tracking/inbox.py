@@ -43,6 +43,10 @@ class Counters(Protocol):
         """Count a callback by how it was judged."""
         ...
 
+    def matched_secret(self, name: str) -> None:
+        """Count a kept callback by the secret that has signed it."""
+        ...
+
 
 class Inbox:
     """Judges callbacks, records what they say, and only then has them answered."""
@@ -71,6 +75,11 @@ class Inbox:
         self._backlog = backlog or Backlog()
         self._unstored, self._turned_away = Rarely(), Rarely()
         self._refused: defaultdict[str, Rarely] = defaultdict(Rarely)
+
+    @property
+    def trust(self) -> Trust:
+        """The rules by which callbacks are judged now."""
+        return self._trust
 
     def judge_by(self, trust: Trust) -> None:
         """Judge every callback from now on by other rules; those that are taken together, by the same ones."""
@@ -193,7 +202,7 @@ class Inbox:
             news = self._news(kind, report, read.raw, verdict.job_id)
             if report.state is None and kind is VerdictKind.BELIEVED:
                 log.warning("unknown status word", word=report.strange_word, task_id=report.task_id)
-        return Decided(news=news, answer=answer, verdict=kind.value, reason=verdict.reason)
+        return Decided(news=news, answer=answer, verdict=kind.value, reason=verdict.reason, secret=verdict.secret)
 
     def _decide_unreadable(self, verdict: Verdict, raw: RawCallback, flaw: Flaw) -> Decided | Answer:
         if verdict.secret is None:
@@ -201,7 +210,7 @@ class Inbox:
             return _BAD_REQUEST
         log.warning("signed callback cannot be read", flaw=flaw.value, size=len(raw.body))
         news = News(callback=replace(raw, verdict=UNREADABLE), job_id=verdict.job_id)
-        return Decided(news=news, answer=_BAD_REQUEST, verdict=UNREADABLE, reason=flaw.value)
+        return Decided(news=news, answer=_BAD_REQUEST, verdict=UNREADABLE, reason=flaw.value, secret=verdict.secret)
 
     def _news(
         self, kind: VerdictKind, report: Report, raw: RawCallback, job_id: str | None, *, recount: bool = True
@@ -247,6 +256,8 @@ class Inbox:
         match outcome:
             case Recorded():
                 self._counters.callback(decided.verdict, decided.reason)
+                if decided.secret is not None:
+                    self._counters.matched_secret(decided.secret)
                 return decided.answer
             case StoreUnavailableError():
                 if (before := self._unstored.due()) is not None:

@@ -94,11 +94,7 @@ class Trust:
         else:
             return Verdict(kind=VerdictKind.MISDIRECTED, reason="wrong_path")
         job_id = self._capabilities.check(capability) if capability is not None else None
-        signing = [
-            (_SIGNING[name], value.decode("utf-8", "surrogateescape"))
-            for raw, value in headers
-            if (name := raw.lower()) in _SIGNING
-        ]
+        signing = _signing(headers)
         if signing:
             return self._judge_signed(signing, body, job_id, now)
         if self._require_signature:
@@ -109,6 +105,17 @@ class Trust:
             return Verdict(kind=VerdictKind.REFUSED, reason="wrong_capability")
         kind = VerdictKind.BELIEVED if self._confirm is Confirm.NEVER else VerdictKind.HINT
         return Verdict(kind=kind, reason="capability", job_id=job_id)
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """The names of the secrets, in their order."""
+        return tuple(secret.name for secret in self._secrets)
+
+    def signer_of(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, moment: datetime) -> Verifier:
+        """Return the secret that has signed a request that came at a moment; raises SignatureError and nothing else."""
+        return standard_webhooks.verify(
+            self._secrets, dict(_signing(headers)), body, now=moment, tolerance=self._tolerance
+        )
 
     def _judge_signed(
         self, signing: Sequence[tuple[str, str]], body: bytes, job_id: str | None, now: datetime
@@ -129,3 +136,12 @@ class Trust:
             job_id=job_id,
             webhook_id=headers[standard_webhooks.HEADER_ID],
         )
+
+
+def _signing(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    """Return the headers that belong to a signature, under their names in lower case."""
+    return [
+        (_SIGNING[name], value.decode("utf-8", "surrogateescape"))
+        for raw, value in headers
+        if (name := raw.lower()) in _SIGNING
+    ]

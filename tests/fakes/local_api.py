@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 from fakes.reports import make_report
+from fakes.running_daemon import SECRET
 from prometheus_client import CollectorRegistry, Counter
 
 from kling_daemon.api import ApiServices, EventStreams, EventTail, OwnNames, TokenRegistry, build_api
@@ -30,10 +31,11 @@ from kling_daemon.loader import InstalledPlugin, PluginStatus
 from kling_daemon.poller import Finding, Named, NamedTask, Series
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Source
+from kling_daemon.standard_webhooks import Secret
 from kling_daemon.store import Intent, News, Recorded, Registration, Room, Store
 from kling_daemon.submission import Canceller, SubmitRefusedError
 from kling_daemon.testing import make_job
-from kling_daemon.tracking import Abandoner
+from kling_daemon.tracking import Abandoner, Capabilities, Trust
 
 TOKEN = "made-up-token-of-at-least-thirty-two-characters"
 LOCAL = TcpAddress(host="127.0.0.1", port=0)
@@ -67,6 +69,7 @@ class LocalApi:
     series: dict[str, Series] = field(default_factory=dict)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     reloaded: ReloadedModel = UNCHANGED
+    trust: Trust = field(default_factory=lambda: trust_in(SECRET))
     target: Target = NOWHERE
     application: web.Application | None = None
 
@@ -142,6 +145,11 @@ class LocalApi:
         return recorded
 
 
+def trust_in(*secrets: Secret) -> Trust:
+    """Return the rules of a daemon that has these webhook secrets."""
+    return Trust(path="/webhooks/kling", secrets=secrets, capabilities=Capabilities(b"k" * 32))
+
+
 @asynccontextmanager
 async def local_api(
     directory: Path,
@@ -193,6 +201,7 @@ async def local_api(
             obstacles=lambda: api.obstacles,
             reload=api.reload,
             room=Room(directory, reserve),
+            trust=lambda: api.trust,
             tokens=tokens,
             asks_for_token=asks_for_token,
             names=OwnNames(address, hosts),

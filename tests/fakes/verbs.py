@@ -127,6 +127,12 @@ VERBS = {
         prints=local.ReplaySumModel,
         codes={1: ("events", "replay", "--handler", "nobody", "--yes")},
     ),
+    "callbacks list": Verb(words=("callbacks", "list"), prints=models.Page[models.CallbackModel]),
+    "callbacks verify": Verb(
+        words=("callbacks", "verify", "{job}"),
+        prints=local.VerifiedModel,
+        codes={1: ("callbacks", "verify", "--id", "999")},
+    ),
     "deliveries list": Verb(words=("deliveries", "list"), prints=models.Page[models.DeliveryModel]),
     "deliveries show": Verb(
         words=("deliveries", "show", "{dead}"),

@@ -71,6 +71,7 @@ def kept(webhook_id, count):
         webhook_id=webhook_id,
         digest="d",
         verdict="believed",
+        secret="s",
         job_id="",
         received_at=START,
         last_at=START,

@@ -10,9 +10,12 @@ from fakes.running_daemon import PATH, signature
 from recorded.kling_bodies import raw
 
 from kling_daemon.clock import SystemClock
+from kling_daemon.ids import adopted_job_id
 from kling_daemon.tracking import Capabilities, load_capability_key
 
-MINE, OTHERS = "01981a2b-3c4d-7e5f-8a9b-0c1d2e3f4a5b", "01991f2e-6a00-7c3d-8e11-5a0f5a0f5a0f"
+MINE, OTHERS = adopted_job_id("default", "930000000000000012"), "01991f2e-6a00-7c3d-8e11-5a0f5a0f5a0f"
+"""The job that the body is about, and one that there is not."""
+
 BODY = raw("new_callback_succeeded_video")
 LOUD = '[log]\nlevel = "debug"'
 

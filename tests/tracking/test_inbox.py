@@ -34,6 +34,9 @@ class World:
     clock: ManualClock
     counted: list[tuple[str, str]] = field(default_factory=list)
 
+    def matched_secret(self, name: str) -> None:
+        pass
+
     def callback(self, verdict: str, reason: str) -> None:
         self.counted.append((verdict, reason))
 

@@ -5,6 +5,7 @@ known here stays plain text, also where the known ones are members of an enum.
 """
 
 from kling_daemon.client.models.answers import CURSOR_PATTERN, Answer, Page
+from kling_daemon.client.models.callbacks import CallbackModel, CheckedCallbackModel, SecretModel
 from kling_daemon.client.models.deliveries import AttemptModel, DeliveryInFullModel, DeliveryModel
 from kling_daemon.client.models.events import EventModel, ReplayedModel, ReplayModel
 from kling_daemon.client.models.handlers import ForgottenModel, HandlerModel, PluginModel
@@ -35,8 +36,10 @@ __all__ = [
     "CURSOR_PATTERN",
     "Answer",
     "AttemptModel",
+    "CallbackModel",
     "ChargeModel",
     "CheckModel",
+    "CheckedCallbackModel",
     "CheckedModel",
     "DeliveryInFullModel",
     "DeliveryModel",
@@ -62,6 +65,7 @@ __all__ = [
     "ReloadedModel",
     "ReplayModel",
     "ReplayedModel",
+    "SecretModel",
     "StatsModel",
     "SubmitModel",
     "TimelineEntryModel",

@@ -1,6 +1,9 @@
 """The daemon in numbers, and whether it does its work."""
 
+import pydantic
+
 from kling_daemon.client.models.answers import Answer
+from kling_daemon.client.models.callbacks import SecretModel
 from kling_daemon.client.models.moments import Moment
 
 
@@ -73,6 +76,8 @@ class StatsModel(Answer):
     """By handler, then by state; what waits for a handler that is not loaded counts as `parked`."""
     callbacks: dict[str, int]
     """By verdict."""
+    secrets: list[SecretModel] = pydantic.Field(default_factory=list)
+    """The webhook secrets, those included that are no longer configured and have signed what is kept."""
     missed_callbacks: list[MissedModel]
     punctuality: list[PunctualityModel]
     notices: list[NoticeModel]

@@ -154,12 +154,9 @@ SELECT {notice} FROM notices WHERE cleared_at IS NULL ORDER BY seq;
 SELECT count(*) AS hints FROM hints WHERE account = ?;
 
 -- name: callbacks
-SELECT c.seq, c.webhook_id, c.digest, c.verdict, j.id AS job_id, c.received_at, c.last_at, c.count
+SELECT c.seq, c.webhook_id, c.digest, c.verdict, c.secret, j.id AS job_id, c.received_at, c.last_at, c.count
 FROM callbacks c LEFT JOIN jobs j ON j.seq = c.job
 WHERE c.seq > ? ORDER BY c.seq LIMIT ?;
 
 -- name: flaws
 PRAGMA integrity_check;
-
--- name: callback_counts
-SELECT verdict, count(*) AS callbacks, sum(count) AS received FROM callbacks GROUP BY verdict;

@@ -16,9 +16,12 @@ ON CONFLICT (seq) DO UPDATE SET {assignments};
 INSERT INTO callbacks (
   seq, account, webhook_id, digest, capability, body, headers, verdict, secret, job, reader, received_at, last_at, count)
 VALUES {rows}
+-- of the request that came last, headers and secret stay together: the one is the proof of the other
 ON CONFLICT (webhook_id, digest, capability) DO UPDATE SET
   count = count + excluded.count, last_at = max(last_at, excluded.last_at), verdict = excluded.verdict,
-  secret = excluded.secret, job = coalesce(excluded.job, job), reader = excluded.reader;
+  headers = CASE WHEN excluded.last_at >= last_at THEN excluded.headers ELSE headers END,
+  secret = CASE WHEN excluded.last_at >= last_at THEN excluded.secret ELSE secret END,
+  job = coalesce(excluded.job, job), reader = excluded.reader;
 
 -- name: save_report
 -- a repeated callback is counted, not reported again: its row has the number of the first one
