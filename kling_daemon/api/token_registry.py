@@ -106,11 +106,28 @@ class TokenRegistry:
         if token is None or not await self._store.revoke_token(name):
             return None
         self._tokens.pop(name, None)
+        self._break_off(name)
+        log.info("token revoked", name=name, scope=token.scope.value)
+        return token
+
+    def exchange_first(self, text: str) -> None:
+        """Let another text be the first token from now on; the same one again changes nothing.
+
+        What somebody is reading with the old one, or with what it has signed, is broken off. It is not written down:
+        the next start reads it where it comes from.
+        """
+        first = self._tokens[FIRST]
+        if hmac.compare_digest(first.digest, digest(text)):
+            return
+        self._tokens[FIRST] = replace(first, digest=digest(text), made_at=self._clock.now(), used_on=None)
+        self._signed = SignedTokens(text)
+        self._break_off(FIRST)
+        log.info("first token exchanged")
+
+    def _break_off(self, name: str) -> None:
         for reading in [reading for reading in self._readings if reading.name == name]:
             if reading.task is not asyncio.current_task():
                 reading.task.cancel()
-        log.info("token revoked", name=name, scope=token.scope.value)
-        return token
 
     @contextmanager
     def reading(self, token: KnownToken) -> Iterator[None]:

@@ -49,7 +49,7 @@ class TokenRoutes(Routes):
         What somebody is reading with it is broken off; a change that has begun is finished.
         """
         if name == FIRST:
-            detail = "this one comes from the file api-token or a credential: exchange it there and restart the daemon"
+            detail = "this one comes from the file api-token or a credential: exchange it there, then reload or restart"
             raise ProblemError(HTTPStatus.CONFLICT, detail)
         revoked = await self._services.tokens.revoke(name)
         if revoked is None:

@@ -29,6 +29,7 @@ from kling_daemon.app.certificates import open_certificates
 from kling_daemon.app.clock_watch import ClockWatch
 from kling_daemon.app.contradictions import Contradictions
 from kling_daemon.app.expiry_watch import ExpiryWatch
+from kling_daemon.app.first_token import first_token
 from kling_daemon.app.from_settings import egress_client, poll_policy
 from kling_daemon.app.handing_over import as_passed, reading, tell_of_differences
 from kling_daemon.app.live_parts import live_parts, trust_of
@@ -225,7 +226,9 @@ async def _daemon(
         }
         tail = EventTail(store.events, bus)
         live = live_parts(inbox=inbox, capabilities=capabilities, account=account)
-        reloader = Reloader(settings, read, [*live, watch_certificates.prepare], supervision.notify)
+        reloader = Reloader(
+            settings, read, [*live, first_token(directory, tokens), watch_certificates.prepare], supervision.notify
+        )
         loops = {**account.loops, "event tail": tail, "reloader": reloader, **watches}
         await enter(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()

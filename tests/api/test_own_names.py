@@ -205,3 +205,27 @@ def test_whatever_stands_in_the_headers_is_read_without_an_error(text):
     for authority in filter(None, [Authority.parse(text), Authority(host="127.0.0.1", port=None)]):
         assert OwnNames(TcpAddress(host="127.0.0.1", port=1)).have(authority.host) in {True, False}
         assert is_same_origin(text, authority) in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("OPTIONS", "*", 404),
+        ("OPTIONS", "/api/v1/jobs", 405),
+        ("TRACE", "/api/v1/jobs", 405),
+        ("CONNECT", "127.0.0.1:8766", 404),
+        ("CONNECT", "attacker.example:443", 400),
+        ("BREW", "/api/v1/jobs", 400),
+        ("GET", "*", 400),
+    ],
+)
+async def test_unusual_methods_are_answered_with_a_problem_of_ours(api, method, target, status):
+    answer = await ask(api, "127.0.0.1:8766", method=method, target=target)
+    assert (answer.status, answer.problem["status"]) == (status, status)
+    assert TOKEN.encode() not in answer.head + answer.body
+
+
+async def test_head_tells_what_get_would_without_its_body(api):
+    answer = await ask(api, "127.0.0.1:8766", method="HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+    assert (await ask(api, "attacker.example", method="HEAD")).status == 421

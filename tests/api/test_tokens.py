@@ -112,6 +112,22 @@ async def test_a_stream_of_events_ends_with_its_token(tmp_path):
             assert await listening == 401
 
 
+async def test_another_first_token_ends_the_old_one_and_what_is_read_with_it(tmp_path):
+    async with daemon_and_api(tmp_path) as (admin, api):
+        async with asyncio.TaskGroup() as tasks, bearing(api, TOKEN) as reader:
+            listening = tasks.create_task(_refused(reader), name="listening")
+            await until(lambda: api.tail.listeners == 1)
+            api.tokens.exchange_first(TOKEN)
+            assert (await admin.jobs()).items == []
+            assert not listening.done()
+            api.tokens.exchange_first(TOKEN[::-1])
+            assert await listening == 401
+        with pytest.raises(DaemonError):
+            await admin.jobs()
+        async with bearing(api, TOKEN[::-1]) as again:
+            assert [token.used_on for token in (await again.tokens()).items] != [None]
+
+
 async def _refused(reader):
     try:
         async for _ in reader.events():
@@ -145,7 +161,7 @@ async def test_what_makes_no_sense_is_refused(tmp_path):
             assert refused.value.status == 400
         with pytest.raises(DaemonError, match="no token has this name"):
             await admin.revoke_token("nobody")
-        with pytest.raises(DaemonError, match="restart the daemon") as refused:
+        with pytest.raises(DaemonError, match="exchange it there") as refused:
             await admin.revoke_token("api-token")
         assert refused.value.status == 409
 

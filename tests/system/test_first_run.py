@@ -1,5 +1,6 @@
 """The first minutes with the daemon: it runs on defaults alone, and says in one line what keeps it from running."""
 
+import signal
 import socket
 import stat
 
@@ -120,6 +121,25 @@ async def test_the_first_token_is_exchanged_by_deleting_its_file_and_a_restart(m
         assert daemon.typed("jobs", "list").status == 0
         refused = machine.typed("jobs", "list", KLING_DAEMON_URL=f"http://{daemon.api}", KLING_DAEMON_TOKEN=old)
         assert refused.status == 1
+        assert await daemon.stop() == 0
+
+
+async def test_while_it_runs_the_first_token_is_exchanged_by_sighup(machine):
+    async with machine.daemon("run") as daemon:
+        old, url = daemon.token, f"http://{daemon.api}"
+        (machine.state / "api-token").unlink()
+        daemon.process.send_signal(signal.SIGHUP)
+        await daemon.until_said("first token exchanged")
+        assert daemon.token != old
+        assert stat.S_IMODE((machine.state / "api-token").stat().st_mode) == 0o600
+        assert daemon.typed("jobs", "list").status == 0
+        assert machine.typed("jobs", "list", KLING_DAEMON_URL=url, KLING_DAEMON_TOKEN=old).status == 1
+
+        new = daemon.token
+        (machine.state / "api-token").write_text("too short")
+        refused = machine.typed("reload", KLING_DAEMON_URL=url, KLING_DAEMON_TOKEN=new)
+        assert (refused.status, "must be one word of 32" in refused.err) == (78, True)
+        assert machine.typed("jobs", "list", KLING_DAEMON_URL=url, KLING_DAEMON_TOKEN=new).status == 0
         assert await daemon.stop() == 0
 
 
