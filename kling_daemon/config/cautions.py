@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from urllib.parse import urlsplit
 
 from kling_daemon.config.addresses import is_loopback
 from kling_daemon.config.layers import Key
-from kling_daemon.config.sections import ReceiverSettings
+from kling_daemon.config.sections import EgressSettings, ReceiverSettings
 from kling_daemon.config.settings import Settings
+
+_LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ def cautions(settings: Settings) -> Iterator[Caution]:
             message="lets tokens come without TLS from other machines, so whoever is on the way can read and use them",
         )
     yield from _open_receiver(settings.receiver)
+    yield from _wide_egress(settings.egress)
 
 
 def _open_receiver(receiver: ReceiverSettings) -> Iterator[Caution]:
@@ -51,6 +55,22 @@ def _open_receiver(receiver: ReceiverSettings) -> Iterator[Caution]:
             " their URLs; set receiver.tls_cert and receiver.tls_key, or listen on 127.0.0.1 behind a proxy"
         ),
     )
+
+
+def _wide_egress(egress: EgressSettings) -> Iterator[Caution]:
+    if any(network.overlaps(own) for network in egress.networks for own in _LOOPBACK if own.version == network.version):
+        yield Caution(
+            keys=(("egress", "networks"),),
+            message=(
+                "opens this machine to whatever addresses results have, the local API and other services included;"
+                " good for a simulator only"
+            ),
+        )
+    if egress.proxy is not None and not egress.hosts:
+        yield Caution(
+            keys=(("egress", "proxy"), ("egress", "hosts")),
+            message="looks names up instead of the daemon, which then cannot tell where they lead; set egress.hosts",
+        )
 
 
 def _is_plain_and_public(url: str) -> bool:

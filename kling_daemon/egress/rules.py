@@ -1,10 +1,12 @@
 """What `[egress]` allows: schemes, host names, and the addresses that are connected to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
 
 from yarl import URL
 
+from kling_daemon.egress.own import is_own
 from kling_daemon.egress.ranges import METADATA, Address, Network, carried_by, what_is
 from kling_daemon.egress.urls import host_of
 from kling_daemon.http_client import HttpRefusedError
@@ -22,6 +24,8 @@ class Rules:
     """
     networks: tuple[Network, ...] = ()
     """What is allowed although it is not public."""
+    own: Callable[[Address], bool] = is_own
+    """Tells whether an address is this machine's: what its firewall hides from others, it may show to itself."""
 
     def admit(self, url: URL) -> None:
         """Return when the URL may be asked, as far as it tells by itself; else raise HttpRefusedError."""
@@ -49,6 +53,8 @@ class Rules:
                 inside = "" if reached == address else f"an address that carries {reached}, "
                 remedy = f'; [egress] networks = ["{ip_network(reached)}"] would allow it'
                 return f"{inside}{what}{'' if reached in METADATA else remedy}"
+        if not self._opens(address) and self.own(address):
+            return f'an address of this machine itself; [egress] networks = ["{ip_network(address)}"] would allow it'
         return None
 
     def _names(self, host: str) -> bool:

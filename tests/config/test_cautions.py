@@ -68,3 +68,16 @@ def test_tokens_that_come_without_tls_from_other_machines_are_warned_of():
     [warning] = warned(API__ALLOW_HTTP="true", API__LISTEN="0.0.0.0:8766")
     assert warning.startswith("KLING_DAEMON_API__ALLOW_HTTP: lets tokens come without TLS")
     assert warned(API__ALLOW_HTTP="true") == []
+
+
+@pytest.mark.parametrize("networks", ['["127.0.0.0/8"]', '["127.0.0.1"]', '["10.0.0.0/8", "::1"]', '["0.0.0.0/0"]'])
+def test_handlers_that_may_ask_this_machine_are_warned_of(networks):
+    [warning] = warned(EGRESS__NETWORKS=networks)
+    assert warning.startswith("KLING_DAEMON_EGRESS__NETWORKS: opens this machine to whatever addresses results have")
+    assert warned(EGRESS__NETWORKS='["10.0.0.0/8", "fd00:1::/64"]') == []
+
+
+def test_a_proxy_that_may_lead_anywhere_is_warned_of():
+    [warning] = warned(EGRESS__PROXY="http://proxy.internal:3128")
+    assert warning.startswith("KLING_DAEMON_EGRESS__PROXY: looks names up instead of the daemon")
+    assert warned(EGRESS__PROXY="http://proxy.internal:3128", EGRESS__HOSTS='["*.klingai.com"]') == []
