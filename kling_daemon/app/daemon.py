@@ -32,7 +32,7 @@ from kling_daemon.app.expiry_watch import ExpiryWatch
 from kling_daemon.app.first_token import first_token
 from kling_daemon.app.from_settings import egress_client, poll_policy
 from kling_daemon.app.handing_over import as_passed, reading, tell_of_differences
-from kling_daemon.app.live_parts import live_parts, trust_of
+from kling_daemon.app.live_parts import admission_rules, live_parts, trust_of
 from kling_daemon.app.looping import Loop, looping
 from kling_daemon.app.overdue_watch import OverdueWatch
 from kling_daemon.app.porters import api_porter, receiver_porter
@@ -59,6 +59,7 @@ from kling_daemon.submission import submit_for
 from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import (
     Abandoner,
+    Admission,
     Capabilities,
     Inbox,
     NoticeBoard,
@@ -174,6 +175,7 @@ async def _daemon(
         tracker = Tracker(store, bus, metrics)
         board = NoticeBoard(store, bus, clock, count=metrics.notice)
         capabilities = Capabilities(load_capability_key(directory))
+        admission = Admission(admission_rules(settings), seconds=clock.monotonic)
         inbox = Inbox(
             trust=trust_of(settings, capabilities),
             tracker=tracker,
@@ -181,6 +183,7 @@ async def _daemon(
             clock=clock,
             counters=metrics,
             adopt=settings.trust.adopt != "none",
+            admission=admission,
         )
         room = Room(directory, settings.store.reserve)
         parts = Parts(
@@ -225,7 +228,7 @@ async def _daemon(
             "expiry watch": Watching(ExpiryWatch(store, board, clock).look, every=expiry_watch.LOOK),
         }
         tail = EventTail(store.events, bus)
-        live = live_parts(inbox=inbox, capabilities=capabilities, account=account)
+        live = live_parts(inbox=inbox, capabilities=capabilities, account=account, admission=admission)
         reloader = Reloader(
             settings, read, [*live, first_token(directory, tokens), watch_certificates.prepare], supervision.notify
         )

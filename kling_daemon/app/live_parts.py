@@ -6,10 +6,12 @@ from kling_daemon.app.account import Account
 from kling_daemon.app.reloading import Prepare
 from kling_daemon.app.secrets import webhook_secrets
 from kling_daemon.config import Settings
-from kling_daemon.tracking import Capabilities, Confirm, Inbox, Trust
+from kling_daemon.tracking import Admission, AdmissionRules, Capabilities, Confirm, Inbox, Trust
 
 
-def live_parts(*, inbox: Inbox, capabilities: Capabilities, account: Account) -> Sequence[Prepare]:
+def live_parts(
+    *, inbox: Inbox, capabilities: Capabilities, account: Account, admission: Admission
+) -> Sequence[Prepare]:
     """Return what prepares each part for new settings."""
 
     def judging(settings: Settings) -> Callable[[], None]:
@@ -19,7 +21,21 @@ def live_parts(*, inbox: Inbox, capabilities: Capabilities, account: Account) ->
     def hints(settings: Settings) -> Callable[[], None]:
         return lambda: account.ask_about_hints(settings.trust.hint_queries_per_minute)
 
-    return (judging, hints)
+    def admitting(settings: Settings) -> Callable[[], None]:
+        rules = admission_rules(settings)
+        return lambda: admission.rule_by(rules)
+
+    return (judging, hints, admitting)
+
+
+def admission_rules(settings: Settings) -> AdmissionRules:
+    """Return the rules by which callbacks are let in at all."""
+    return AdmissionRules(
+        allowed=settings.receiver.allow_ips,
+        proxies=settings.receiver.trusted_proxies,
+        unproved_each=settings.trust.unproved_per_minute,
+        unproved_together=settings.trust.unproved_in_all_per_minute,
+    )
 
 
 def trust_of(settings: Settings, capabilities: Capabilities) -> Trust:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from kling_daemon.config.addresses import is_loopback
@@ -43,16 +43,30 @@ def cautions(settings: Settings) -> Iterator[Caution]:
         )
     yield from _open_receiver(settings.receiver)
     yield from _wide_egress(settings.egress)
+    if _lets_nobody_in(settings.receiver):
+        yield Caution(
+            keys=(("receiver", "allow_ips"), ("receiver", "trusted_proxies"), ("receiver", "listen")),
+            message=(
+                "lets nobody in: on a loopback address all callbacks come from a proxy on this machine; name it in"
+                ' receiver.trusted_proxies = ["127.0.0.1", "::1"], so that it is believed whom they come from'
+            ),
+        )
 
 
 def _open_receiver(receiver: ReceiverSettings) -> Iterator[Caution]:
-    if receiver.listen.is_loopback or receiver.tls_cert is not None:
+    if receiver.listen.is_loopback or receiver.tls_cert is not None or receiver.trusted_proxies:
         return
     yield Caution(
-        keys=(("receiver", "listen"), ("receiver", "tls_cert"), ("receiver", "tls_key")),
+        keys=(
+            ("receiver", "listen"),
+            ("receiver", "tls_cert"),
+            ("receiver", "tls_key"),
+            ("receiver", "trusted_proxies"),
+        ),
         message=(
             "is open to other machines without TLS, so whoever is on the way reads callbacks and the capabilities in"
-            " their URLs; set receiver.tls_cert and receiver.tls_key, or listen on 127.0.0.1 behind a proxy"
+            " their URLs; set receiver.tls_cert and receiver.tls_key, or listen on 127.0.0.1 behind a proxy, or name a"
+            " proxy elsewhere in receiver.trusted_proxies"
         ),
     )
 
@@ -71,6 +85,12 @@ def _wide_egress(egress: EgressSettings) -> Iterator[Caution]:
             keys=(("egress", "proxy"), ("egress", "hosts")),
             message="looks names up instead of the daemon, which then cannot tell where they lead; set egress.hosts",
         )
+
+
+def _lets_nobody_in(receiver: ReceiverSettings) -> bool:
+    near = ip_address("::1" if ":" in receiver.listen.host else "127.0.0.1")
+    is_allowed = not receiver.allow_ips or any(near in network for network in receiver.allow_ips)
+    return receiver.listen.is_loopback and not receiver.trusted_proxies and not is_allowed
 
 
 def _is_plain_and_public(url: str) -> bool:

@@ -8,11 +8,15 @@ from kling_daemon.config.layers import Key
 from kling_daemon.config.settings import Settings
 
 LIVE: tuple[tuple[str, str], ...] = (
+    ("receiver", "allow_ips"),
+    ("receiver", "trusted_proxies"),
     ("trust", "secrets"),
     ("trust", "require_signature"),
     ("trust", "confirm"),
     ("trust", "tolerance"),
     ("trust", "hint_queries_per_minute"),
+    ("trust", "unproved_per_minute"),
+    ("trust", "unproved_in_all_per_minute"),
 )
 """The keys that a reload puts into force; every other one takes a restart. What reads one of these must be a part
 that the `Reloader` is given (`app/live_parts.py`)."""

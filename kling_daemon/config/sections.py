@@ -52,6 +52,10 @@ class ReceiverSettings(Section):
     """How Kling reaches the receiver; without it every job is polled from the start."""
     path: str = "/webhooks/kling"
     max_body: Size = 1024**2
+    allow_ips: tuple[AllowedNetwork, ...] = ()
+    """Where callbacks may come from; from anywhere if it is empty."""
+    trusted_proxies: tuple[AllowedNetwork, ...] = ()
+    """Who is believed when they say, by `Forwarded` or `X-Forwarded-For`, whom a request came from."""
     tls_cert: FilePath | None = None
     """The certificate's chain in PEM; given together with its key, or not at all."""
     tls_key: FilePath | None = None
@@ -75,6 +79,10 @@ class TrustSettings(Section):
     adopt: Literal["called", "all", "none"] = "called"
     """Which jobs that another program created are tracked: those that call back, or all that Kling's lists show."""
     hint_queries_per_minute: Rate = 6.0
+    unproved_per_minute: Rate = 600.0
+    """How many callbacks that prove nothing are let pass in a minute from one address."""
+    unproved_in_all_per_minute: Rate = 3000.0
+    """The same, from all addresses together."""
     tolerance: PositiveDuration = timedelta(minutes=5)
     """How far a signature's time may lie from ours."""
 

@@ -1,6 +1,7 @@
 """Listening for HTTP, on a TCP port or a Unix socket: what the public receiver and the local API have in common."""
 
 from kling_daemon.listening.certificates import Certificate, CertificateError
+from kling_daemon.listening.connections import peer_of
 from kling_daemon.listening.patience import Patience
 from kling_daemon.listening.porter import Porter
 from kling_daemon.listening.shortcut import LONGEST_BODY, Shortcut
@@ -15,5 +16,6 @@ __all__ = [
     "Porter",
     "Shortcut",
     "listening",
+    "peer_of",
     "served_at",
 ]

@@ -22,18 +22,20 @@ _NO_HTTP = "this is no request in HTTP"
 class QuietConnection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_half_of", "_link", "_porter")
+    __slots__ = ("_half_of", "_link", "_peer", "_porter")
 
     def __init__(self, porter: Porter, manager: web.Server, **settings: object) -> None:
         """Take who lets it in, and what every connection of aiohttp's takes."""
         super().__init__(manager, **settings)  # type: ignore[arg-type]
         self._porter = porter
         self._link: asyncio.Transport | None = None  # aiohttp lets go of its own before the connection is gone
+        self._peer: str | None = None
         self._half_of = 0  # nor is the first request there as soon as the connection is
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, if the porter has room."""
         self._link = cast("asyncio.Transport", transport)
+        self._peer = peer_of(transport)
         if self._porter.admit(self, self._loop.time()):
             super().connection_made(transport)
         else:
@@ -118,6 +120,12 @@ class QuietConnection(web.RequestHandler):
     def log_exception(self, *_args: Any, status: int | None = None, exc_info: Any = None, **_more: Any) -> None:
         """Have it told what went wrong with the connection by its kind alone: its words are the sender's."""
         self._porter.note_failure(status, type(exc_info).__name__)
+
+
+def peer_of(transport: asyncio.BaseTransport | None) -> str | None:
+    """Return the address at a connection's other end; None for a Unix socket and for a connection that is gone."""
+    name = None if transport is None else transport.get_extra_info("peername")
+    return name[0] if isinstance(name, tuple) else None
 
 
 def _is_plain(message: RawRequestMessage) -> bool:

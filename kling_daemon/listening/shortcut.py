@@ -32,8 +32,8 @@ class Shortcut(Protocol):
         """
         ...
 
-    def take(self, message: RawRequestMessage, body: bytes, answer: Callable[[bytes], None]) -> None:
-        """Have `answer` called once, later, with the whole HTTP answer; raises nothing."""
+    def take(self, message: RawRequestMessage, body: bytes, answer: Callable[[bytes], None], peer: str | None) -> None:
+        """Have `answer` called once, later, with the whole HTTP answer; raises nothing. peer: as `peer_of` says."""
         ...
 
 
@@ -79,7 +79,7 @@ class ShortcutConnection(QuietConnection):
         elif body.is_eof():
             self._request_in_progress = True
             self._take_from_queue()
-            self._shortcut.take(message, body.read_nowait(), self._answer)
+            self._shortcut.take(message, body.read_nowait(), self._answer, self._peer)
 
     def _take_from_queue(self) -> None:
         self._messages.popleft()

@@ -17,6 +17,7 @@ BODIES = {
     405: b'{"error": "method not allowed"}',
     413: b'{"error": "body too large"}',
     415: b'{"error": "unsupported media type"}',
+    429: b'{"error": "try again later"}',
     503: b'{"error": "try again later"}',
 }
 

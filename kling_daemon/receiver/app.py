@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import http_exceptions, web
 
+from kling_daemon.listening import peer_of
 from kling_daemon.receiver.answers import BODIES, JSON, SERVER
 from kling_daemon.tracking import UNHANDLED, Inbox
 
@@ -28,22 +29,29 @@ def build_receiver(inbox: Inbox, *, path: str, max_body: int) -> web.Application
             return _reply(404)
         if request.method != "POST":
             return _reply(405, allow="POST")
-        if request.content_type != JSON or "Content-Encoding" in request.headers:
-            return _reply(415)
-        if request.content_length is not None and request.content_length > max_body:
-            return _reply(413, close=True)
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return _reply(413, close=True)
-        except (http_exceptions.HttpProcessingError, web.RequestPayloadError):
-            return _reply(400, close=True)
-        answer = await inbox.take(request.raw_headers, body, request.path)
-        return _reply(answer.status, retry_after=answer.retry_after)
+        return await _take(inbox, request, max_body)
 
     app = web.Application(client_max_size=max_body, middlewares=[_no_traceback])
     app.router.add_route("*", "/{path:.*}", handle)
     return app
+
+
+async def _take(inbox: Inbox, request: web.Request, max_body: int) -> web.StreamResponse:
+    peer = peer_of(request.transport)
+    if (refusal := inbox.bars(peer, request.raw_headers)) is not None:
+        return _reply(refusal.status, close=True)
+    if request.content_type != JSON or "Content-Encoding" in request.headers:
+        return _reply(415)
+    if request.content_length is not None and request.content_length > max_body:
+        return _reply(413, close=True)
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return _reply(413, close=True)
+    except (http_exceptions.HttpProcessingError, web.RequestPayloadError):
+        return _reply(400, close=True)
+    answer = await inbox.take(request.raw_headers, body, request.path, peer=peer)
+    return _reply(answer.status, retry_after=answer.retry_after)
 
 
 @web.middleware

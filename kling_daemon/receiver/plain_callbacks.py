@@ -62,9 +62,12 @@ class PlainCallbacks:
             and "Transfer-Encoding" not in headers
         )
 
-    def take(self, message: RawRequestMessage, body: bytes, answer: Callable[[bytes], None]) -> None:
+    def take(
+        self, message: RawRequestMessage, body: bytes, answer: Callable[[bytes], None], peer: str | None = None
+    ) -> None:
         """Have a callback answered once it is committed."""
-        self._waiting.append((Callback(headers=message.raw_headers, body=body, path=message.path), answer))
+        callback = Callback(headers=message.raw_headers, body=body, path=message.path, peer=peer)
+        self._waiting.append((callback, answer))
         if len(self._waiting) == 1:
             self._begin()
 

@@ -2,6 +2,7 @@
 
 from kling_daemon.tracking.abandoner import Abandoner, NotAbandonableError
 from kling_daemon.tracking.account_proof import AccountProof
+from kling_daemon.tracking.admission import Admission, AdmissionRules
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback
 from kling_daemon.tracking.capabilities import Capabilities, load_capability_key
 from kling_daemon.tracking.evidence import Checked, Finding, check_evidence
@@ -16,6 +17,8 @@ __all__ = [
     "UNHANDLED",
     "Abandoner",
     "AccountProof",
+    "Admission",
+    "AdmissionRules",
     "Answer",
     "Callback",
     "Capabilities",

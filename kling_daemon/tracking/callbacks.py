@@ -27,6 +27,8 @@ class Callback:
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes = field(repr=False)
     path: str = field(repr=False)
+    peer: str | None = None
+    """The address at the connection's other end."""
 
 
 @fast_init
@@ -58,7 +60,7 @@ class Answer:
 
     status: int
     retry_after: int | None = None
-    """Seconds, for 503."""
+    """Seconds, for 429 and 503."""
 
 
 UNHANDLED = Answer(status=503, retry_after=30)

@@ -1,11 +1,11 @@
 """Takes judged callbacks: reads, records and answers them, in the order that loses nothing."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 
@@ -17,18 +17,20 @@ from kling_daemon.kling.dialects import read_task
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import Effect, HintWeight, News, RawCallback, Recorded, Store, StoreUnavailableError
 from kling_daemon.telemetry import Rarely
+from kling_daemon.tracking.admission import Admission, AdmissionRules
 from kling_daemon.tracking.backlog import EACH, Backlog
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback, Decided, Judged, Read, to_raw
+from kling_daemon.tracking.guarding import guarded_each
 from kling_daemon.tracking.tracker import Tracker, results_of
 from kling_daemon.tracking.trust import Trust, Verdict, VerdictKind
-
-R = TypeVar("R")
-S = TypeVar("S")
 
 log = structlog.get_logger(__name__)
 
 UNREADABLE = "unreadable"
 """The verdict under which a signed callback is kept that this version cannot read."""
+
+LIMITED = "limited"
+"""What is counted of a callback that proved nothing, and of which there were too many."""
 
 _BATCH = 100
 _RETRY_AFTER = 5
@@ -61,10 +63,12 @@ class Inbox:
         counters: Counters,
         adopt: bool,
         backlog: Backlog | None = None,
+        admission: Admission | None = None,
     ) -> None:
         """Take the rules and the way in.
 
         adopt: whether unknown tasks that call back are tracked from then on. backlog: the room for what waits.
+        admission: who may send, and how much of what proves nothing.
         """
         self._trust = trust
         self._tracker = tracker
@@ -73,6 +77,7 @@ class Inbox:
         self._counters = counters
         self._adopt = adopt
         self._backlog = backlog or Backlog()
+        self._admission = admission or Admission(AdmissionRules())
         self._unstored, self._turned_away = Rarely(), Rarely()
         self._refused: defaultdict[str, Rarely] = defaultdict(Rarely)
 
@@ -85,13 +90,19 @@ class Inbox:
         """Judge every callback from now on by other rules; those that are taken together, by the same ones."""
         self._trust = trust
 
-    async def take(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, path: str) -> Answer:
+    def bars(self, peer: str | None, headers: Sequence[tuple[bytes, bytes]]) -> Answer | None:
+        """Return the answer to a request from an address that none may come from, before its body is read."""
+        return self._refuse_for_address() if self._admission.bars(peer, headers) else None
+
+    async def take(
+        self, headers: Sequence[tuple[bytes, bytes]], body: bytes, path: str, *, peer: str | None = None
+    ) -> Answer:
         """Return the answer to a callback; any 2xx means that it is committed.
 
         The same callback again is counted and changes nothing. A crash before the answer leaves either nothing or
         what a repetition will find already recorded.
         """
-        (answer,) = await self.take_all([Callback(headers=headers, body=body, path=path)])
+        (answer,) = await self.take_all([Callback(headers=headers, body=body, path=path, peer=peer)])
         return answer
 
     async def take_all(self, callbacks: Sequence[Callback]) -> list[Answer]:
@@ -100,15 +111,15 @@ class Inbox:
         Each step is taken for all of them before the next one, which is quicker: the twelfth decision (docs/decisions)
         says by how much.
         """
-        judged = _guarded_each(partial(self._judge, self._clock.now()), callbacks)
+        judged = guarded_each(partial(self._judge, self._clock.now()), callbacks)
         # Not kept under names: while they wait, what their bodies were parsed to would take many times their size.
-        decided = _guarded_each(self._decide, _guarded_each(self._read, judged))
+        decided = guarded_each(self._decide, guarded_each(self._read, judged))
         let_in, size = self._let_in(decided)
         try:
             outcomes = iter(await self._record_each([one.news for one in let_in if isinstance(one, Decided)]))
         finally:
             self._backlog.give_back(size)
-        return _guarded_each(lambda one: self._conclude(one, next(outcomes)), let_in)
+        return guarded_each(lambda one: self._conclude(one, next(outcomes)), let_in)
 
     def _let_in(self, decided: Sequence[Decided | Answer]) -> tuple[Sequence[Decided | Answer], int]:
         """Turn away what finds no room to wait; return the rest as it is, with the room that it takes."""
@@ -167,16 +178,27 @@ class Inbox:
         return outcomes
 
     def _judge(self, now: datetime, callback: Callback) -> Judged | Answer:
+        if self._admission.bars(callback.peer, callback.headers):
+            return self._refuse_for_address()
         verdict = self._trust.judge(callback.headers, callback.body, callback.path, now)
-        if verdict.kind is VerdictKind.MISDIRECTED:
+        kind = verdict.kind
+        if kind is VerdictKind.MISDIRECTED:
             return self._refuse(404, verdict)
-        if verdict.kind is VerdictKind.REFUSED:
-            if (before := self._refused[verdict.reason].due()) is not None:
-                log.info("callback refused", reason=verdict.reason, passed_over=before)
-            return self._refuse(401, verdict)
+        # What proves itself is never counted: a flood from the same address, a proxy's perhaps, cannot keep it out.
+        if kind is VerdictKind.REFUSED or kind is VerdictKind.WEIGHTLESS:
+            if (wait := self._admission.wait(callback)) is not None:
+                self._counters.callback(LIMITED, verdict.reason)
+                return Answer(status=429, retry_after=wait)
+            if kind is VerdictKind.REFUSED:
+                return self._refuse(401, verdict)
         return Judged(verdict=verdict, raw=to_raw(callback, verdict, now))
 
+    def _refuse_for_address(self) -> Answer:
+        return self._refuse(401, Verdict(kind=VerdictKind.REFUSED, reason="address"))
+
     def _refuse(self, status: int, verdict: Verdict) -> Answer:
+        if verdict.kind is VerdictKind.REFUSED and (before := self._refused[verdict.reason].due()) is not None:
+            log.info("callback refused", reason=verdict.reason, passed_over=before)
         self._counters.callback(verdict.kind.value, verdict.reason)
         return Answer(status=status)
 
@@ -269,22 +291,8 @@ class Inbox:
                 return UNHANDLED
 
 
-def _guarded_each(step: Callable[[S], R | Answer], items: Iterable[S | Answer]) -> list[R | Answer]:
-    """Take a step for each callback that is not answered yet.
-
-    A mistake of our own in one callback must not harm those that came with it.
-    """
-    done: list[R | Answer] = []
-    for item in items:
-        if isinstance(item, Answer):
-            done.append(item)
-            continue
-        try:
-            done.append(step(item))
-        except Exception:
-            log.exception("callback could not be handled")
-            done.append(UNHANDLED)
-    return done
+def _report_of(data: Any, raw: RawCallback) -> Report:
+    return read_task(data, source=Source.CALLBACK, received_at=raw.received_at)
 
 
 def _room_for(one: Decided | Answer) -> int:
@@ -293,7 +301,3 @@ def _room_for(one: Decided | Answer) -> int:
         return 0
     callback = one.news.callback
     return EACH if callback is None else EACH + len(callback.body)
-
-
-def _report_of(data: Any, raw: RawCallback) -> Report:
-    return read_task(data, source=Source.CALLBACK, received_at=raw.received_at)

@@ -62,9 +62,9 @@ def note_receipts() -> list[tuple[float, bytes]]:
     received: list[tuple[float, bytes]] = []
     take = PlainCallbacks.take
 
-    def noting(self: PlainCallbacks, message: Any, body: bytes, answer: Any) -> None:
+    def noting(self: PlainCallbacks, message: Any, body: bytes, answer: Any, peer: str | None) -> None:
         received.append((time.monotonic(), body))
-        take(self, message, body, answer)
+        take(self, message, body, answer, peer)
 
     PlainCallbacks.take = noting  # type: ignore[method-assign]
     return received

@@ -36,6 +36,19 @@ def test_a_receiver_that_others_reach_without_tls_is_warned_of(listen):
     assert warned(RECEIVER__LISTEN=listen, RECEIVER__TLS_CERT="/a", RECEIVER__TLS_KEY="/b") == []
 
 
+def test_a_receiver_behind_a_proxy_elsewhere_is_not():
+    assert warned(RECEIVER__LISTEN="0.0.0.0:8765", RECEIVER__TRUSTED_PROXIES='["10.0.0.7"]') == []
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8765", "[::1]:8765"])
+def test_a_receiver_that_lets_nobody_in_is_warned_of(listen):
+    [warning] = warned(RECEIVER__LISTEN=listen, RECEIVER__ALLOW_IPS='["203.0.113.0/24"]')
+    assert warning.startswith("KLING_DAEMON_RECEIVER__ALLOW_IPS: lets nobody in")
+    for proxied in ({"TRUSTED_PROXIES": '["127.0.0.1", "::1"]'}, {"ALLOW_IPS": '["127.0.0.1", "::1"]'}):
+        given = {"ALLOW_IPS": '["203.0.113.0/24"]', **proxied}
+        assert warned(RECEIVER__LISTEN=listen, **{f"RECEIVER__{key}": value for key, value in given.items()}) == []
+
+
 @pytest.mark.parametrize("listen", ["127.0.0.1:8765", "[::1]:8765", "localhost:8765"])
 def test_a_receiver_that_only_this_machine_reaches_is_not(listen):
     assert warned(RECEIVER__LISTEN=listen) == []

@@ -32,7 +32,7 @@ class Shortcut:
     def takes(self, message):
         return message.path == "/short"
 
-    def take(self, _message, _body, tell):
+    def take(self, _message, _body, tell, _peer):
         self._house.tasks.create_task(self._answer(tell))
 
     async def _answer(self, tell):

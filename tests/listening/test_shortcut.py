@@ -30,7 +30,7 @@ class Echo:
     def takes(self, message):
         return message.path == "/short"
 
-    def take(self, _message, body, tell):
+    def take(self, _message, body, tell, _peer):
         self.bodies.append(body)
         self._tasks.create_task(self._say_back(body, tell))
 

@@ -41,7 +41,7 @@ class Echo:
     def takes(self, message):
         return message.path == "/short"
 
-    def take(self, _message, body, tell):
+    def take(self, _message, body, tell, _peer):
         self.taken += 1
         asyncio.get_running_loop().call_soon(tell, answer(b"short:" + body))
 
