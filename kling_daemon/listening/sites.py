@@ -6,7 +6,7 @@ import socket
 import ssl
 import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from aiohttp import web
 
 from kling_daemon.config import Address, TcpAddress, UnixAddress
 from kling_daemon.listening.draining import drain
+from kling_daemon.listening.handshakes import Handshakes
 from kling_daemon.listening.patience import Patience
 from kling_daemon.listening.porter import Porter
 from kling_daemon.listening.runner import QuietRunner
@@ -22,9 +23,6 @@ from kling_daemon.listening.tls_site import TlsSite, TlsSockSite
 
 SOCKET_MODE = 0o660
 """Owner and group may connect; the token is asked for all the same."""
-
-HANDSHAKE = timedelta(seconds=10)
-"""How long a client has to agree on TLS; asyncio would wait for a minute."""
 
 BACKLOG = 4096
 """How many connections may wait to be accepted. asyncio sets this also for sockets that were passed, and aiohttp would
@@ -44,27 +42,27 @@ async def listening(
     passed: Sequence[socket.socket] = (),
     porter: Porter | None = None,
     tls: ssl.SSLContext | None = None,
-    handshake: timedelta = HANDSHAKE,
     stop_timeout: timedelta = timedelta(seconds=5),
 ) -> AsyncIterator[Address]:
     """Serve the application until the context is left; yield the address, its port the one that was bound.
 
     shortcut: what may answer some requests in the application's place. passed: sockets that listen already and are
     another's too, to be served in place of the address. porter: lets connections in, and sends away those that dawdle;
-    a new one for each listener. tls: for a TCP port that speaks TLS. handshake: how long a client has to agree on it.
+    a new one for each listener. tls: for a TCP port that speaks TLS.
     On leaving, requests under way have `stop_timeout` to end, and those that wait in a passed socket are left to
     whoever serves it next. Raises ListenError.
     """
     porter = Porter(Patience()) if porter is None else porter
     runner = QuietRunner(application, shortcut=shortcut, porter=porter, stop_timeout=stop_timeout)
+    handshakes = None if tls is None else Handshakes(tls, porter)
     if passed:
-        async with _running(runner, porter, stop_timeout, handed_over=True):
+        async with _shaking(handshakes), _running(runner, porter, stop_timeout, handed_over=True):
             for each in passed:
-                await _passed_site(runner, each, tls, handshake).start()
+                await _passed_site(runner, each, handshakes).start()
             yield served_at(address, passed)
     elif isinstance(address, TcpAddress):
-        async with _running(runner, porter, stop_timeout):
-            yield await _start_tcp(_tcp_site(runner, address, tls, handshake), runner, address)
+        async with _shaking(handshakes), _running(runner, porter, stop_timeout):
+            yield await _start_tcp(_tcp_site(runner, address, handshakes), runner, address)
     else:
         # The file goes last, so that nobody who finds it gone need wait for an answer.
         with _unix_socket(address.path) as bound:
@@ -99,20 +97,21 @@ def served_at(address: Address, passed: Sequence[socket.socket]) -> Address:
     return TcpAddress(host=host, port=port)
 
 
-def _tcp_site(
-    runner: web.AppRunner, address: TcpAddress, tls: ssl.SSLContext | None, handshake: timedelta
-) -> web.TCPSite:
-    if tls is None:
+def _shaking(handshakes: Handshakes | None) -> AbstractAsyncContextManager[None]:
+    # Around all else, so that those who are about to agree are served yet while a stop drains the listener.
+    return nullcontext() if handshakes is None else handshakes.running()
+
+
+def _tcp_site(runner: web.AppRunner, address: TcpAddress, handshakes: Handshakes | None) -> web.TCPSite:
+    if handshakes is None:
         return web.TCPSite(runner, address.host, address.port, backlog=BACKLOG)
-    return TlsSite(runner, address.host, address.port, ssl_context=tls, handshake=handshake, backlog=BACKLOG)
+    return TlsSite(runner, address.host, address.port, handshakes=handshakes, backlog=BACKLOG)
 
 
-def _passed_site(
-    runner: web.AppRunner, passed: socket.socket, tls: ssl.SSLContext | None, handshake: timedelta
-) -> web.SockSite:
-    if tls is None:
+def _passed_site(runner: web.AppRunner, passed: socket.socket, handshakes: Handshakes | None) -> web.SockSite:
+    if handshakes is None:
         return web.SockSite(runner, passed, backlog=BACKLOG)
-    return TlsSockSite(runner, passed, ssl_context=tls, handshake=handshake, backlog=BACKLOG)
+    return TlsSockSite(runner, passed, handshakes=handshakes, backlog=BACKLOG)
 
 
 async def _start_tcp(site: web.TCPSite, runner: web.AppRunner, address: TcpAddress) -> TcpAddress:

@@ -4,13 +4,16 @@ import asyncio
 import logging
 import os
 import random
+import socket
 import ssl
-from contextlib import asynccontextmanager
+import struct
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import pytest
 from aiohttp import web
-from fakes.certificates import Authority
+from fakes.certificates import HOST, Authority
 from fakes.dispatching import PATIENCE, until
 from fakes.local_api import LOCAL
 
@@ -114,7 +117,7 @@ async def test_who_speaks_no_tls_is_hung_up_on_and_writes_no_line_of_the_log(aut
     unhandled = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
     with caplog.at_level(logging.DEBUG):
-        async with served(certificate, handshake=timedelta(milliseconds=200)) as address:
+        async with served(certificate, porter=Porter(Patience(head=timedelta(milliseconds=200)))) as address:
             for opening in strange_openings():
                 reader, writer = await asyncio.open_connection(address.host, address.port)
                 writer.write(opening)
@@ -136,7 +139,7 @@ async def test_who_speaks_no_tls_is_hung_up_on_and_writes_no_line_of_the_log(aut
 
 
 async def test_many_who_never_agree_on_tls_keep_nobody_waiting_and_are_hung_up_on(authority, certificate):
-    async with served(certificate, handshake=timedelta(seconds=1)) as address:
+    async with served(certificate, porter=Porter(Patience(head=timedelta(seconds=1)))) as address:
         silent = [await asyncio.open_connection(address.host, address.port) for _ in range(200)]
         reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
         writer.write(POST % (b"short", 1, b"x"))
@@ -146,6 +149,51 @@ async def test_many_who_never_agree_on_tls_keep_nobody_waiting_and_are_hung_up_o
             assert await waiting.read() == b""
         for _, idle in silent:
             idle.close()
+
+
+async def test_when_there_is_no_room_who_has_not_agreed_for_longest_makes_it(authority, certificate):
+    sent_away = Counter()
+    porter = Porter(Patience(), most=10, on_sent_away=lambda why: sent_away.update([why]))
+    async with served(certificate, porter=porter) as address:
+        silent = [await asyncio.open_connection(address.host, address.port) for _ in range(30)]
+        for number in range(3):
+            reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
+            writer.write(POST % (b"short", 1, b"%d" % number))
+            assert await bodies(reader, 1) == [b"short:%d" % number]
+            assert len(porter) <= 10
+            writer.close()
+        assert set(sent_away) == {"full"}
+        for waiting, _ in silent[:20]:
+            assert await waiting.read() == b""
+        for _, idle in silent:
+            idle.close()
+
+
+def first_words(trusting):
+    """Return what a client says first in TLS."""
+    said, heard = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        trusting.wrap_bio(heard, said, server_hostname=HOST).do_handshake()
+    return said.read()
+
+
+async def test_whoever_breaks_off_wherever_leaves_nothing_behind(authority, certificate):
+    unhandled = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
+    porter, hello = Porter(Patience()), first_words(authority.trusting())
+    async with served(certificate, porter=porter) as address:
+        for length in range(0, len(hello) + 1, 9):
+            for reset in (True, False):
+                with socket.create_connection((address.host, address.port)) as sending:
+                    if reset:
+                        sending.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    sending.sendall(hello[:length])
+                    await asyncio.sleep(0)
+        for _ in range(20):
+            _, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
+            writer.transport.abort()
+        await until(lambda: len(porter) == 0)
+    assert unhandled == []
 
 
 async def test_who_agreed_on_tls_and_brings_no_request_is_hung_up_on_as_without_it(authority, certificate):

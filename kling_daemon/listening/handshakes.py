@@ -1,0 +1,124 @@
+"""Agrees on TLS with whoever connects, in the porter's sight: who never agrees is sent away like any other who dawdles.
+
+asyncio's own servers shake hands unseen: nobody knows of such a connection before it is agreed, and whoever can connect
+could hold as many files open as the daemon may have, by saying nothing.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import cast
+
+import structlog
+
+from kling_daemon.listening.patience import Stage
+from kling_daemon.listening.porter import Porter, Standing
+
+log = structlog.get_logger(__name__)
+
+_LATEST = timedelta(minutes=5)
+"""When asyncio ends a handshake; the porter does so before."""
+_GOODBYE = timedelta(seconds=5)
+"""How long the other end has to say goodbye as TLS wants it."""
+
+
+class Handshakes:
+    """Those of one listener.
+
+    What comes of one that fails, be it garbage, plain HTTP or a client that trusts us not, is the end of the connection
+    and nothing else; no line of the log is a stranger's to write.
+    """
+
+    def __init__(self, context: ssl.SSLContext, porter: Porter) -> None:
+        """Take how to speak TLS, and who lets connections in."""
+        self._context = context
+        self._porter = porter
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Shake hands until the context is left; those who have not agreed by then are hung up on."""
+        failure: Exception | None = None
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - raised again below; through the group it would be wrapped
+                failure = error
+            finally:
+                self._tasks = None
+                for task in self._running:
+                    task.cancel()
+        if failure is not None:
+            raise failure
+
+    def begin(self, knocking: "Knocking", link: asyncio.Transport, serve: Callable[[], asyncio.Protocol]) -> None:
+        """Agree on TLS with a new connection, and have what `serve` makes go on with it."""
+        if self._tasks is None or not self._porter.admit(knocking, asyncio.get_running_loop().time()):
+            link.abort()
+            return
+        task = self._tasks.create_task(self._shake(knocking, link, serve), name="handshake")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _shake(
+        self, knocking: "Knocking", link: asyncio.Transport, serve: Callable[[], asyncio.Protocol]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            agreed = await loop.start_tls(
+                link,
+                knocking,
+                self._context,
+                server_side=True,
+                ssl_handshake_timeout=_LATEST.total_seconds(),
+                ssl_shutdown_timeout=_GOODBYE.total_seconds(),
+            )
+        except OSError:  # those of `ssl`, too
+            return
+        except Exception as error:  # noqa: BLE001 - one stranger's handshake must not end everybody's
+            log.info("connection failed", kind=type(error).__name__)
+            return
+        finally:
+            self._porter.forget(knocking)
+        if agreed is None or link.is_closing():
+            return  # it has gone meanwhile, of which asyncio says nothing
+        connection = serve()
+        agreed.set_protocol(connection)
+        connection.connection_made(agreed)
+        if knocking.early:
+            connection.data_received(bytes(knocking.early))
+
+
+class Knocking(asyncio.Protocol):
+    """A connection that has not agreed on TLS yet; for the porter, one that has not brought a request's head."""
+
+    def __init__(self, handshakes: Handshakes, serve: Callable[[], asyncio.Protocol]) -> None:
+        """Take who shakes hands, and what makes the protocol of a connection that has agreed."""
+        self._handshakes = handshakes
+        self._serve = serve
+        self._link: asyncio.Transport | None = None
+        self.early = bytearray()
+        """What came right behind the handshake, before there was anybody to take it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Shake hands."""
+        self._link = cast("asyncio.Transport", transport)
+        self._link.pause_reading()  # until somebody listens who understands it
+        self._handshakes.begin(self, self._link, self._serve)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what came."""
+        self.early += data
+
+    def standing(self) -> Standing:
+        """Return what it is at, for the porter."""
+        return (Stage.HEAD, 0, 0)
+
+    def send_away(self) -> None:
+        """Close it at once."""
+        if self._link is not None:
+            self._link.abort()
