@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kling_daemon.cli.checking import Checked
 
 HEADINGS = ("KEY", "VALUE", "FROM")
+_CHANGED_BY = {True: "reload", False: "restart"}
 _NO_FILE = "the environment and the defaults; there is no file"
 
 
@@ -30,12 +31,14 @@ def config() -> None:
 def check_config(where: Where, *, as_json: bool) -> None:
     """Report every mistake in the configuration, the plugins' sections included; exits with 78 if there is any.
 
-    Warns of what works and yet is doubtful, which changes no exit code.
+    Warns of what works and yet is doubtful, which changes no exit code, and says of each webhook secret whether a
+    reload changes it or only a restart.
 
     Reads --config, else $KLING_DAEMON_CONFIG, else /etc/kling-daemon/config.toml, and the environment.
     """
     from kling_daemon.cli.local_answers import CheckedModel
     from kling_daemon.config import ConfigError
+    from kling_daemon.config.rotation import rotations
 
     checked = _checked(where)
     file = checked.loaded.file
@@ -46,6 +49,10 @@ def check_config(where: Where, *, as_json: bool) -> None:
                 "problems": [problem.as_json() for problem in checked.all_problems],
                 "warnings": [warning.as_json() for warning in checked.warnings],
                 "handlers": [{"name": handler.name, "plugin": handler.plugin} for handler in checked.handlers],
+                "webhook_secrets": [
+                    {"name": secret.name, "place": secret.place, "changed_by": _CHANGED_BY[secret.is_live]}
+                    for secret in rotations(checked.loaded)
+                ],
             }
         )
         print_json(answer.as_json())
@@ -61,6 +68,9 @@ def check_config(where: Where, *, as_json: bool) -> None:
         source += "; ./config.toml is read by `run`, and here with --config config.toml"
     names = ", ".join(handler.name for handler in checked.handlers) or "none"
     click.echo(printable(f"The configuration is sound ({source}). Handlers: {names}."))
+    for secret in rotations(checked.loaded):
+        how = _CHANGED_BY[secret.is_live]
+        click.echo(printable(f"Webhook secret {secret.name}: from {secret.place}, changed by a {how}."))
     for warning in checked.warnings:
         click.echo(printable(f"Warning: {warning}"), err=True)
     for plugin in checked.discovery.broken():

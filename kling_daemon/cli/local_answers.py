@@ -23,6 +23,16 @@ class ConfiguredHandlerModel(Answer):
     plugin: str
 
 
+class RotationModel(Answer):
+    """A webhook secret, without what it is."""
+
+    name: str
+    place: str
+    """The file or the variable that it is read from."""
+    changed_by: str
+    """`reload` or `restart`."""
+
+
 class CheckedModel(Answer):
     """What `config check` found."""
 
@@ -32,6 +42,7 @@ class CheckedModel(Answer):
     warnings: list[ProblemOfConfigModel]
     """What works, and yet is doubtful."""
     handlers: list[ConfiguredHandlerModel]
+    webhook_secrets: list[RotationModel]
 
 
 class SettingModel(Answer):

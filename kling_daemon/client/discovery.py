@@ -50,8 +50,8 @@ def find_daemon(url: str | None, config: Path | None, environ: Mapping[str, str]
        certificate in `api.tls_cert`, if there is one.
 
     For 2 and 3 the token is `$KLING_DAEMON_TOKEN`, else the file `api-token` in the configuration's state directory,
-    else in systemd's. Raises AddressError for a URL that is none, ConfigError for a named configuration that is not
-    there.
+    else in systemd's. Raises AddressError for a URL that is none, ConfigError for a configuration that was named and
+    is not there, or that cannot be read.
     """
     if named := url or environ.get(URL_VARIABLE):
         ca = Path(path).expanduser() if (path := environ.get(CA_VARIABLE)) else None
@@ -88,11 +88,12 @@ def _find_socket(environ: Mapping[str, str]) -> Path | None:
 
 def _from_configuration(config: Path | None, environ: Mapping[str, str]) -> Target:
     # Imported here: the configuration takes longer to import than a verb with a URL takes to run.
-    from kling_daemon.config import TcpAddress, find_config, load
+    from kling_daemon.config import ConfigError, TcpAddress, find_config, load
 
-    settings = load(find_config(config, environ, for_run=False), environ).settings
+    loaded = load(find_config(config, environ, for_run=False), environ)
+    settings = loaded.settings
     if settings is None:
-        raise AddressError("the configuration cannot be read, so the daemon is not found; `config check` tells why")
+        raise ConfigError(loaded.problems, loaded.file)
     listen, certificate = settings.api.listen, settings.api.tls_cert
     if isinstance(listen, TcpAddress):
         if listen.port == 0:

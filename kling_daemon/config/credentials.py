@@ -53,7 +53,17 @@ def credential_source(key: Sequence[str], environ: Mapping[str, str]) -> str:
 def credential_file(name: str, environ: Mapping[str, str]) -> Path | None:
     """Return where systemd has put a credential; None when the daemon was given none of this name."""
     directory = environ.get("CREDENTIALS_DIRECTORY")
-    return path if directory and (path := Path(directory) / name).exists() else None
+    return path if directory and _exists(path := Path(directory) / name) else None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except PermissionError:
+        return True  # as for the programs of ExecReload=, which systemd shows the folder and not what is in it
+    except OSError:
+        return False
+    return True
 
 
 def _find(name: str, environ: Mapping[str, str]) -> tuple[str, str | None]:

@@ -1,5 +1,6 @@
 import json
 
+SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
 GOOD = '[receiver]\nlisten = "127.0.0.1:0"\n[api]\nlisten = "127.0.0.1:0"\n'
 BAD = """
 [receivr]
@@ -53,6 +54,22 @@ def test_programs_are_given_the_mistakes_as_json(typed, tmp_path):
     answer = json.loads(result.stdout)
     assert answer["file"] == str(path)
     assert {problem["path"] for problem in answer["problems"]} >= {"poller.interval", "handlers.archive.type"}
+
+
+def test_of_each_webhook_secret_it_is_said_what_changes_it(typed, tmp_path):
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text(SECRET)
+    (tmp_path / "kling.toml").write_text(GOOD + f'[trust]\nsecrets.new = {{ file = "{secret}" }}\n')
+    words, env = ("config", "check", "--config", tmp_path / "kling.toml"), {"KLING_WEBHOOK_SECRETS": f"old:{SECRET}"}
+    told = typed(*words, env=env).stdout
+    assert f"Webhook secret new: from {secret}, changed by a reload.\n" in told
+    assert "Webhook secret old: from KLING_WEBHOOK_SECRETS, changed by a restart.\n" in told
+    assert json.loads(typed(*words, "--json", env=env).stdout)["webhook_secrets"] == [
+        {"name": "new", "place": str(secret), "changed_by": "reload"},
+        {"name": "old", "place": "KLING_WEBHOOK_SECRETS", "changed_by": "restart"},
+    ]
+    assert SECRET not in told
 
 
 def test_a_file_that_is_no_toml_is_reported(typed, tmp_path):

@@ -61,7 +61,7 @@ def test_a_socket_in_a_folder_that_is_not_ours_is_passed_over(tmp_path, environ)
 def test_what_cannot_be_found_is_said(tmp_path, environ):
     with pytest.raises(AddressError, match="port 0"):
         find_daemon(None, config(tmp_path, '[api]\nlisten = "127.0.0.1:0"\n'), environ)
-    with pytest.raises(AddressError, match="config check"):
+    with pytest.raises(ConfigError, match="is not TOML"):
         find_daemon(None, config(tmp_path, "= nothing"), environ)
     with pytest.raises(ConfigError, match="there is no file"):
         find_daemon(None, tmp_path / "nowhere.toml", environ)

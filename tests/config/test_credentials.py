@@ -1,3 +1,5 @@
+from fakes.unprivileged import unprivileged
+
 from kling_daemon.config.credentials import read_credentials
 
 
@@ -55,3 +57,12 @@ def test_access_key_and_secret_key_are_found_beside_the_api_key(tmp_path):
     assert not problems
     found = {name: secret.get_secret_value() for name, secret in tree["kling"].items()}
     assert found == {"api_key": "key", "access_key": "ak", "secret_key": "sk-systemd"}
+
+
+def test_credentials_that_may_not_be_looked_at_are_a_mistake_and_no_traceback(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0)
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "closed")}
+    with unprivileged():
+        tree, problems = read_credentials(environ)
+    assert tree == {}
+    assert "permission denied" in problems[0].message

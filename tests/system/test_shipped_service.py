@@ -8,14 +8,17 @@ from fakes.daemon_process import Machine
 
 from kling_daemon.config import Settings, load
 from kling_daemon.config.credentials import ACCESS_KEY, API_KEY, SECRET_KEY, WEBHOOK_SECRETS
+from kling_daemon.listening.sites import BACKLOG
+from kling_daemon.service import RECEIVER
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 UNIT = (ROOT / "systemd" / "kling-daemon.service").read_text()
+SOCKET = (ROOT / "systemd" / "kling-daemon-receiver.socket").read_text()
 
 
-def values(setting):
-    return re.findall(rf"^{setting}=(.*)$", UNIT, re.MULTILINE)
+def values(setting, unit=UNIT):
+    return re.findall(rf"^{setting}=(.*)$", unit, re.MULTILINE)
 
 
 def test_the_readmes_configuration_is_sound(tmp_path):
@@ -47,3 +50,28 @@ def test_the_unit_and_the_readme_speak_of_the_same_places():
         assert place in UNIT
     for credential in (API_KEY, WEBHOOK_SECRETS):
         assert f"/etc/credstore/{credential} " in README
+
+
+def test_the_socket_is_where_the_daemon_would_listen_under_a_name_that_it_knows():
+    settings: Settings = load(None, {"HOME": "/"}).settings_or_raise()
+    assert values("ListenStream", SOCKET) == [str(settings.receiver.listen)]
+    assert values("FileDescriptorName", SOCKET) == [RECEIVER]
+    assert values("Backlog", SOCKET) == [str(BACKLOG)]
+
+
+def test_service_and_socket_belong_together_and_are_installed_together():
+    assert values("Service", SOCKET) == ["kling-daemon.service"]
+    for setting in ("Sockets", "PropagatesStopTo", "Also"):
+        assert values(setting) == ["kling-daemon-receiver.socket"]
+    assert "systemd/kling-daemon.service systemd/kling-daemon-receiver.socket " in README
+
+
+def test_a_start_may_take_as_long_as_a_copy_of_the_database_does():
+    assert values("Type") == ["notify"]
+    assert values("TimeoutStartSec") == ["infinity"]
+
+
+def test_a_reload_tells_what_came_of_it():
+    (reload,) = values("ExecReload")
+    (start,) = values("ExecStart")
+    assert reload == start.replace(" run ", " reload ")
