@@ -12,6 +12,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from kling_daemon.egress.rules import Rules
 from kling_daemon.http_client import HttpRefusedError
 
+_MOST = 32
+"""How many addresses of a name are looked at; whoever answers for it may send thousands, one of which will do."""
+
 
 def guarded_connector(rules: Rules, *, lookup: AbstractResolver | None, **options: Any) -> aiohttp.TCPConnector:
     """Return a connector that keeps to the rules at each connection it makes.
@@ -43,7 +46,7 @@ class GuardedResolver(AbstractResolver):
         if not found:
             raise OSError("the name has no address")
         allowed, refused = [], []
-        for result in found:
+        for result in found[:_MOST]:
             objection = self._rules.objection(ip_address(result["host"]))
             if objection is None:
                 allowed.append(result)

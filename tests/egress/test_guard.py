@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from fakes.names import Names
 
 from kling_daemon.egress import EgressClient
-from kling_daemon.egress.guard import guarded_connector
+from kling_daemon.egress.guard import GuardedResolver, guarded_connector
 from kling_daemon.egress.rules import Rules
 from kling_daemon.http_client import HttpError, HttpRefusedError
 
@@ -140,6 +140,17 @@ async def test_the_socket_itself_refuses_whatever_looked_the_name_up(found):
             with pytest.raises(aiohttp.ClientConnectorError, match=r"127\.0\.0\.[13] is a loopback address"):
                 await session.get(f"http://a.example:{port}/")
     assert not any(seen.values())
+
+
+async def test_a_name_with_very_many_addresses_costs_no_more_than_one_with_a_few():
+    judged = []
+
+    def own(address):
+        judged.append(address)
+        return False
+
+    resolver = GuardedResolver(Rules(own=own), Names(a_example=[[f"8.8.{n // 256}.{n % 256}" for n in range(4000)]]))
+    assert len(await resolver.resolve("a.example")) == len(judged) < 50
 
 
 async def test_a_name_that_does_not_exist_may_exist_later():

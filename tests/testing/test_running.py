@@ -4,6 +4,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from kling_daemon.ids import is_job_id
 from kling_daemon.plugin import HandlerConfig, HandlerType, Reject, Retry, SubmitRefusedError, hookimpl
@@ -16,6 +18,7 @@ from kling_daemon.testing import (
     UnsuitableError,
     make_event,
     make_notice,
+    make_output,
     run_handler,
 )
 
@@ -158,6 +161,20 @@ async def test_the_given_directory_is_used(tmp_path):
 
     await run_handler(greeter(handle), make_event(), data_dir=tmp_path)
     assert (tmp_path / "mark").exists()
+
+
+async def test_by_default_a_server_of_this_machine_may_be_asked_and_nothing_else_that_is_not_public():
+    async def fetch(event, context):
+        async with context.http.request("GET", event.job.outputs[0].url) as answer:
+            return {"status": answer.status}
+
+    async with TestServer(web.Application()) as server:
+        run = await run_handler(greeter(fetch), make_event(outputs=(make_output(str(server.make_url("/"))),)))
+    assert run.result == {"status": 404}
+    run = await run_handler(greeter(fetch), make_event(outputs=(make_output("https://10.0.0.1/"),)))
+    assert run.outcome == Rejected(
+        reason='10.0.0.1 is a private address; [egress] networks = ["10.0.0.1/32"] would allow it'
+    )
 
 
 async def test_event_hooks_of_a_module_run_as_one_handler():
