@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import aiosqlite
-
 from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.store.connection import ReaderConnection
 from kling_daemon.store.queries import Queries
 from kling_daemon.store.shown_rows import CallbackRow, callback_from_row
 
@@ -59,7 +58,7 @@ class CallbackPages:
     Every method raises StoreUnavailableError when SQLite cannot answer.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, *, window: int = WINDOW) -> None:
+    def __init__(self, connection: ReaderConnection, *, window: int = WINDOW) -> None:
         """Take a read-only connection whose rows have names, and how many callbacks a part looks at."""
         self._queries = Queries(connection, "callback_pages")
         self._window = window

@@ -13,7 +13,8 @@ from urllib.parse import quote
 import aiosqlite
 
 from kling_daemon.store.errors import NoTransactionError, StoreError
-from kling_daemon.store.troubles import words_of
+from kling_daemon.store.files import DatabaseFiles, refuse_remains
+from kling_daemon.store.troubles import Damage, words_of
 
 T = TypeVar("T")
 
@@ -41,13 +42,13 @@ class WriterConnection(aiosqlite.Connection):
     def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
         """Take the file, and what opens it."""
         super().__init__(connect, iter_chunk_size=64)
-        self._path = path
-        self._file = _identity(path)
+        self._files = DatabaseFiles(path)
+        self.damage = Damage(path)
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self._path
+        return self._files.path
 
     @property
     def raw(self) -> sqlite3.Connection:
@@ -73,11 +74,9 @@ class WriterConnection(aiosqlite.Connection):
         return result
 
     def check_file(self) -> None:
-        """Raise NoTransactionError if the file was deleted or replaced: all that is written to it is lost."""
-        if _identity(self._path) != self._file:
-            raise NoTransactionError(
-                f"the database {self._path} was deleted or replaced while in use: put it back, or restart the daemon"
-            )
+        """Raise NoTransactionError if what is written would be lost: files taken away, or no database any more."""
+        self._files.check()
+        self.damage.check()
 
     async def _begin(self, db: sqlite3.Connection) -> None:
         """Begin a transaction, waiting without blocking while another program, such as a shell, writes."""
@@ -94,15 +93,6 @@ class WriterConnection(aiosqlite.Connection):
         raise NoTransactionError("another program holds a lock on the database, such as an sqlite3 shell")
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return which file a path leads to; None when it leads to none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def _roll_back(db: sqlite3.Connection) -> None:
     # A failed COMMIT may have ended the transaction already.
     if db.in_transaction:
@@ -112,6 +102,7 @@ def _roll_back(db: sqlite3.Connection) -> None:
 @asynccontextmanager
 async def open_writer(path: Path) -> AsyncIterator[WriterConnection]:
     """Open, and create if need be, the database for writing; close it on every path, or its thread outlives us."""
+    refuse_remains(path)
     if sqlite3.sqlite_version_info < _FLOOR:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.40 or newer is needed")
 
@@ -143,10 +134,24 @@ def _set_up(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
 
 
+class ReaderConnection(aiosqlite.Connection):
+    """A connection that can only read, and notes what it finds damaged."""
+
+    def __init__(self, path: Path, damage: Damage) -> None:
+        """Take the file, and where damage is noted."""
+        super().__init__(lambda: _connect_to_read(path), iter_chunk_size=64)
+        self.damage = damage
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+
+
 @asynccontextmanager
-async def open_reader(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+async def open_reader(path: Path, damage: Damage | None = None) -> AsyncIterator[ReaderConnection]:
     """Open a connection that can only read; it sees every commit made before its statement began."""
-    async with aiosqlite.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None) as reader:
+    reader = ReaderConnection(path, damage or Damage(path))
+    async with reader:
         reader.row_factory = sqlite3.Row
         await reader.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
         yield reader

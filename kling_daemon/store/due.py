@@ -5,11 +5,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-import aiosqlite
-
 from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.jobs import Job
 from kling_daemon.store.accounts import AccountRow
+from kling_daemon.store.connection import ReaderConnection
 from kling_daemon.store.hints import Hint
 from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.news import RawCallback
@@ -21,7 +20,7 @@ from kling_daemon.store.undelivered import Undelivered, UndeliveredPage, Undeliv
 class Due:
     """The work that lies in the store. Every method raises StoreUnavailableError when SQLite cannot answer."""
 
-    def __init__(self, connection: aiosqlite.Connection, *, account: str) -> None:
+    def __init__(self, connection: ReaderConnection, *, account: str) -> None:
         """Take a read-only connection whose rows have names."""
         self._account = account
         self._queries = Queries(connection, "due")

@@ -4,10 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-import aiosqlite
-
 from kling_daemon.clock import to_millis
 from kling_daemon.events import EventType, JobEvent
+from kling_daemon.store.connection import ReaderConnection
 from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.queries import Queries
 from kling_daemon.store.rows import event_from_row
@@ -39,7 +38,7 @@ class EventPages:
     answers, whichever filter there is. Every method raises StoreUnavailableError when SQLite cannot answer.
     """
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: ReaderConnection) -> None:
         """Take a read-only connection whose rows have names."""
         self._queries = Queries(connection, "event_pages")
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import aiosqlite
-
 from kling_daemon.clock import to_millis
 from kling_daemon.jobs import Job, JobState
+from kling_daemon.store.connection import ReaderConnection
 from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.queries import Queries
 from kling_daemon.store.rows import from_row
@@ -56,7 +55,7 @@ class JobPages:
     Every method raises StoreUnavailableError when SQLite cannot answer.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, *, window: int = WINDOW) -> None:
+    def __init__(self, connection: ReaderConnection, *, window: int = WINDOW) -> None:
         """Take a read-only connection whose rows have names, and how many jobs a part looks at."""
         self._queries = Queries(connection, "job_pages")
         self._window = window

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-import aiosqlite
-
 from kling_daemon.clock import from_millis, optional
+from kling_daemon.store.connection import ReaderConnection
 from kling_daemon.store.errors import StoreUnavailableError
 from kling_daemon.store.statements import Statements
 
@@ -15,7 +14,7 @@ from kling_daemon.store.statements import Statements
 class Queries:
     """The statements of one `.sql` file; each raises StoreUnavailableError when SQLite cannot answer."""
 
-    def __init__(self, connection: aiosqlite.Connection, file: str) -> None:
+    def __init__(self, connection: ReaderConnection, file: str) -> None:
         """Take a read-only connection whose rows have names, and the file's name."""
         self._connection = connection
         self._sql = Statements(file)
@@ -25,6 +24,7 @@ class Queries:
         try:
             rows = await self._connection.execute_fetchall(self._sql[statement], parameters)
         except sqlite3.Error as error:
+            self._connection.damage.note(error)
             raise StoreUnavailableError(f"the database could not be read: {error}") from error
         return list(rows)
 

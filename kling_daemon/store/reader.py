@@ -6,15 +6,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-import aiosqlite
-
 from kling_daemon.clock import optional, to_millis
 from kling_daemon.deliveries import DeliveryState
 from kling_daemon.events import EventType, JobEvent, Notice
 from kling_daemon.jobs import Generation, Job, JobState
 from kling_daemon.punctuality import PROMPT, JobKind, Punctuality
 from kling_daemon.store.callback_pages import CallbackPages
-from kling_daemon.store.connection import DATABASE, open_reader
+from kling_daemon.store.connection import DATABASE, ReaderConnection, open_reader
 from kling_daemon.store.event_pages import EventFilter, EventPages
 from kling_daemon.store.history import (
     AttemptRow,
@@ -60,7 +58,7 @@ class Reader:
         async with open_reader(directory / DATABASE) as connection:
             yield cls(connection, account=account)
 
-    def __init__(self, connection: aiosqlite.Connection, *, account: str) -> None:
+    def __init__(self, connection: ReaderConnection, *, account: str) -> None:
         """Take a read-only connection whose rows have names."""
         self._account = account
         self._queries = Queries(connection, "reader")

@@ -4,11 +4,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import aiosqlite
-
 from kling_daemon.clock import Clock, to_millis
 from kling_daemon.deliveries import OPEN_STATES
 from kling_daemon.events import NoticeKind
+from kling_daemon.store.connection import ReaderConnection
 from kling_daemon.store.event_pages import EventFilter
 from kling_daemon.store.fanout import Fanout
 from kling_daemon.store.json_text import to_json_text
@@ -54,7 +53,7 @@ class Replayed:
 class ReplayPlans:
     """Looks for what a replay would do; changes nothing."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: ReaderConnection) -> None:
         """Take a read-only connection whose rows have names."""
         self._queries = Queries(connection, "replays")
 

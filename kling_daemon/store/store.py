@@ -125,7 +125,7 @@ class Store:
                 parts = await connection.run(begin)
                 await connection.transact(parts.void_leases)
                 writer = Writer(connection, parts.standing, on_commit)
-                async with writer.running(), open_reader(directory / DATABASE) as reading:
+                async with writer.running(), open_reader(directory / DATABASE, connection.damage) as reading:
                     reader, due = Reader(reading, account=account), Due(reading, account=account)
                     events, replays = EventPages(reading), ReplayPlans(reading)
                     yield cls(writer, reader=reader, events=events, replays=replays, due=due, clock=clock, parts=parts)

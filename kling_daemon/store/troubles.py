@@ -4,10 +4,16 @@ import os
 import sqlite3
 from pathlib import Path
 
+import structlog
+
+from kling_daemon.store.errors import NoTransactionError
+
+log = structlog.get_logger(__name__)
+
 # No semicolons: several reasons for not being ready are divided by them.
 _DAMAGED = (
-    "it is damaged: stop the daemon and put a backup in its place, or have `sqlite3 kling.db .recover` save what "
-    "can be read (docs/operations.md, The database is damaged)"
+    "it is damaged: stop the daemon and put a backup in its place, or save what can be read "
+    "(docs/operations.md, The database is damaged)"
 )
 _FULL = "its disk is full, make room there"
 _NO_FILES = "its disk can take no more files (its inodes are used up), remove some there"
@@ -34,6 +40,30 @@ def words_of(error: sqlite3.Error, database: Path) -> str:
     return f"{error}: {meaning}" if meaning else str(error)
 
 
+class Damage:
+    """What was found damaged since the start. It does not heal: a person must mend the database, and restart.
+
+    Until then nothing is written any more: SQLite, led astray by a damaged page, may write over sound ones.
+    """
+
+    def __init__(self, database: Path) -> None:
+        """Nothing was found yet."""
+        self.words: str | None = None
+        """What was found first, and what to do about it."""
+        self._database = database
+
+    def note(self, error: sqlite3.Error) -> None:
+        """Note an error, if it shows damage: a page that makes no sense, or a file that is no database any more."""
+        if self.words is None and _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            self.words = f"nothing is written to the database any more: {words_of(error, self._database)}"
+            log.critical("the database is damaged", database=str(self._database), error=str(error))
+
+    def check(self) -> None:
+        """Raise NoTransactionError if any was found."""
+        if self.words is not None:
+            raise NoTransactionError(self.words)
+
+
 def _shortage(directory: Path) -> str | None:
     try:
         found = os.statvfs(directory)
@@ -52,11 +82,6 @@ def is_of_the_disk(error: BaseException | None) -> bool:
     if not isinstance(error, sqlite3.Error):
         return False
     return _primary(error) in _OF_THE_DISK and _code(error) not in _OF_PAGES
-
-
-def is_of_the_file(error: sqlite3.Error) -> bool:
-    """Whether an error shows that the file itself is damaged, which does not mend by itself."""
-    return _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _code(error: sqlite3.Error) -> int:

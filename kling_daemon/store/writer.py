@@ -237,6 +237,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the caller gets it
             explained = _explain(error, self._connection.path)
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+                self._connection.damage.note(error)
                 self._note(str(explained))
             return explained
         self._took(1, began)
