@@ -3,15 +3,16 @@
 import asyncio
 import io
 import json
+import tomllib
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
 import pytest
 from fakes.certificates import Authority
 from fakes.dispatching import until
-from fakes.reverse_proxy import NAME, PROXIES, Proxy, is_installed, proxied
+from fakes.reverse_proxy import NAME, PROXIES, Proxy, documented, is_installed, proxied
 from fakes.running_daemon import JSON, PATH, Answered, RunningDaemon, free_port, running_daemon, signature, trusting
 from recorded.kling_bodies import raw
 
@@ -34,20 +35,30 @@ class Site:
     """A proxy, and the port of the daemon behind it, which may run or not."""
 
     proxy: Proxy
+    authority: Authority
     session: aiohttp.ClientSession
     port: int
     state: Path
 
     @asynccontextmanager
-    async def daemon(self):
-        receiver = {"listen": f"127.0.0.1:{self.port}", "public_url": f"https://{NAME}"}
-        async with running_daemon(self.state, receiver=receiver, trust=trusting()) as daemon:
+    async def daemon(self, **receiver):
+        """Run one with the settings of the documentation, its port apart, and with more if need be."""
+        section = tomllib.loads(documented("toml"))["receiver"]
+        section |= {"listen": f"127.0.0.1:{self.port}", **receiver}
+        async with running_daemon(self.state, receiver=section, trust=trusting()) as daemon:
             yield daemon
 
     async def post(self, body=BODY, *, path=PATH, headers=None, webhook_id="msg_1") -> Answered:
         """Post a callback from outside, signed unless the headers are given."""
         signed = signature(body, SystemClock(), webhook_id=webhook_id) if headers is None else headers
         return await self.send("POST", path, data=io.BytesIO(body), headers={**JSON, **signed})
+
+    @asynccontextmanager
+    async def seen_from(self, address):
+        """Return the same site as somebody at another address of this machine's reaches it."""
+        connector = aiohttp.TCPConnector(ssl=self.authority.trusting(), local_addr=(address, 0))
+        async with aiohttp.ClientSession(connector=connector) as session:
+            yield replace(self, session=session)
 
     async def send(self, method, path, *, headers=None, **given) -> Answered:
         headers = {"Host": NAME, **(headers or {})}
@@ -67,7 +78,7 @@ async def site(name, tmp_path):
             name, port=free_port(), daemon=f"127.0.0.1:{port}", pair=authority.issue(hosts=[NAME]), folder=folder
         ) as proxy,
     ):
-        yield Site(proxy, session, port, tmp_path / "state")
+        yield Site(proxy, authority, session, port, tmp_path / "state")
 
 
 async def only_job(daemon: RunningDaemon):
@@ -174,6 +185,25 @@ async def test_a_restart_of_the_daemon_is_a_502_that_tells_nothing_and_then_goes
 
         await until(answered)
         assert len(await daemon.jobs()) == 1
+
+
+NEAR, FAR = "127.0.0.2", "127.0.0.3"
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "x-forwarded-for", "X-Real-IP"])
+async def test_the_daemon_is_told_whom_a_callback_came_from_whatever_they_say_themselves(site, header):
+    async with (
+        site.daemon(allow_ips=[f"{NEAR}/32"]) as daemon,
+        site.seen_from(NEAR) as near,
+        site.seen_from(FAR) as far,
+    ):
+        for claim in (NEAR, f"for={NEAR}", f"{NEAR}, {NEAR}", f"{NEAR}, 127.0.0.1", "unknown", ""):
+            claimed = {header: claim, **signature(BODY, SystemClock(), webhook_id="msg_far")}
+            assert (await far.post(headers=claimed)).status == 401
+        assert await daemon.jobs() == []
+        for claim in (FAR, f"for={FAR}", f"{FAR}, 203.0.113.9"):
+            claimed = {header: claim, **signature(BODY, SystemClock(), webhook_id="msg_near")}
+            assert (await near.post(headers=claimed)).status == 200
 
 
 async def test_many_callbacks_at_a_time_all_come(site):
