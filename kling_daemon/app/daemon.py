@@ -17,6 +17,7 @@ from kling_daemon.app import (
     clock_watch,
     contradictions,
     expiry_watch,
+    old_keys,
     overdue_watch,
     punctuality,
     retention,
@@ -34,6 +35,7 @@ from kling_daemon.app.from_settings import egress_client, poll_policy
 from kling_daemon.app.handing_over import as_passed, reading, tell_of_differences
 from kling_daemon.app.live_parts import admission_rules, live_parts, trust_of
 from kling_daemon.app.looping import Loop, looping
+from kling_daemon.app.old_keys import OldKeys
 from kling_daemon.app.overdue_watch import OverdueWatch
 from kling_daemon.app.porters import api_porter, receiver_porter
 from kling_daemon.app.punctuality import PunctualityWatch
@@ -60,11 +62,9 @@ from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import (
     Abandoner,
     Admission,
-    Capabilities,
     Inbox,
     NoticeBoard,
     Tracker,
-    load_capability_key,
 )
 
 log = structlog.get_logger(__name__)
@@ -174,10 +174,10 @@ async def _daemon(
         tokens = await TokenRegistry.open(store, clock, first=token)
         tracker = Tracker(store, bus, metrics)
         board = NoticeBoard(store, bus, clock, count=metrics.notice)
-        capabilities = Capabilities(load_capability_key(directory))
         admission = Admission(admission_rules(settings), seconds=clock.monotonic)
+        keys = await OldKeys.open(store, directory)
         inbox = Inbox(
-            trust=trust_of(settings, capabilities),
+            trust=trust_of(settings, keys.capabilities),
             tracker=tracker,
             store=store,
             clock=clock,
@@ -191,7 +191,7 @@ async def _daemon(
             room=room,
             tracker=tracker,
             board=board,
-            capabilities=capabilities,
+            capabilities=keys.capabilities,
             clock=clock,
             metrics=metrics,
             on_request=count_request,
@@ -223,12 +223,13 @@ async def _daemon(
             "punctuality": Watching(PunctualityWatch(store, clock, policy, hastened).look, every=punctuality.LOOK),
             "overdue watch": Watching(overdue.look, every=overdue_watch.LOOK),
             "contradictions": Watching(Contradictions(board, tracker).look, every=contradictions.LOOK),
+            "old keys": Watching(keys.look, every=old_keys.LOOK),
             "strange words": Watching(StrangeWords(board, tracker).look, every=strange_words.LOOK),
             "space watch": Watching(SpaceWatch(room, board, measure=metrics.free_bytes).look, every=space_watch.LOOK),
             "expiry watch": Watching(ExpiryWatch(store, board, clock).look, every=expiry_watch.LOOK),
         }
         tail = EventTail(store.events, bus)
-        live = live_parts(inbox=inbox, capabilities=capabilities, account=account, admission=admission)
+        live = live_parts(inbox=inbox, capabilities=keys.capabilities, account=account, admission=admission)
         reloader = Reloader(
             settings, read, [*live, first_token(directory, tokens), watch_certificates.prepare], supervision.notify
         )

@@ -20,7 +20,7 @@ from kling_daemon.prove.promises import broken
 from kling_daemon.prove.rest import at_rest
 from kling_daemon.prove.witnesses import WitnessSetting
 from kling_daemon.standard_webhooks import HEADER_ID, Secret
-from kling_daemon.tracking import Capabilities, load_capability_key
+from kling_daemon.tracking import Capabilities, load_capability_keys
 
 NAME = "forgery"
 
@@ -138,6 +138,6 @@ def _forger(daemon: PrivateDaemon, victims: list[Victim], plan: Plan) -> Forger:
         path=CALLBACK_PATH,
         victims=victims,
         secret=Secret.parse("proof", SECRET),
-        capabilities=Capabilities(load_capability_key(daemon.state)),
+        capabilities=Capabilities(load_capability_keys(daemon.state).current),
         dice=plan.dice(NAME, "forger"),
     )

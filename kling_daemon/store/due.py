@@ -103,6 +103,15 @@ class Due:
         values = {"weight": int(signed), "account": self._account, "first": limit - last, "last": last}
         return [Hint(task_id=row["task_id"], again=row["again"]) for row in await self._queries.all("hints", values)]
 
+    async def last_job(self) -> int:
+        """Return the highest row number of a job, 0 while there is none."""
+        (row,) = await self._queries.all("last_job")
+        return int(row["seq"])
+
+    async def any_open(self, *, last_job: int) -> bool:
+        """Return whether a job of our own up to this row number has not come to its end."""
+        return bool(await self._queries.all("any_open", (last_job,)))
+
     async def account(self) -> AccountRow:
         """Return what is known of the account itself, once a start was noted."""
         (row,) = await self._queries.all("account", (self._account,))

@@ -4,7 +4,8 @@ from kling_daemon.tracking.abandoner import Abandoner, NotAbandonableError
 from kling_daemon.tracking.account_proof import AccountProof
 from kling_daemon.tracking.admission import Admission, AdmissionRules
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback
-from kling_daemon.tracking.capabilities import Capabilities, load_capability_key
+from kling_daemon.tracking.capabilities import Capabilities
+from kling_daemon.tracking.capability_keys import CapabilityKeys, load_capability_keys
 from kling_daemon.tracking.evidence import Checked, Finding, check_evidence
 from kling_daemon.tracking.growing_notice import GrowingNotice
 from kling_daemon.tracking.inbox import Inbox
@@ -22,6 +23,7 @@ __all__ = [
     "Answer",
     "Callback",
     "Capabilities",
+    "CapabilityKeys",
     "Checked",
     "Confirm",
     "Finding",
@@ -35,5 +37,5 @@ __all__ = [
     "Verdict",
     "VerdictKind",
     "check_evidence",
-    "load_capability_key",
+    "load_capability_keys",
 ]

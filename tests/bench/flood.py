@@ -18,7 +18,7 @@ from servers import daemon
 from kling_daemon.ids import new_id
 from kling_daemon.prove.forgeries import Forger, Trick, Victim, write
 from kling_daemon.standard_webhooks import Secret
-from kling_daemon.tracking import Capabilities, load_capability_key
+from kling_daemon.tracking import Capabilities, load_capability_keys
 
 PER_SECOND = 100
 FORGED_PER_SECOND = 500
@@ -60,7 +60,7 @@ def _forging(directory: Path, port: int, victims: list[Victim], count: int) -> I
         path=PATH,
         victims=victims,
         secret=Secret.parse("bench", f"whsec_{SECRET}"),
-        capabilities=Capabilities(load_capability_key(directory / "state")),
+        capabilities=Capabilities(load_capability_keys(directory / "state").current),
         dice=random.Random(count),  # noqa: S311 - the same ones each time
     )
     forged = (posting for posting in forger.postings(count) if posting.trick is not Trick.REPLAYED)  # that one is true

@@ -30,7 +30,7 @@ from kling_daemon.standard_webhooks import HEADER_ID, HEADER_SIGNATURE, HEADER_T
 from kling_daemon.store.connection import open_reader
 from kling_daemon.store.due import Due
 from kling_daemon.store.reader import Reader
-from kling_daemon.tracking import Capabilities, load_capability_key
+from kling_daemon.tracking import Capabilities, load_capability_keys
 
 PATH = "/webhooks/kling"
 SECRET_TEXT = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
@@ -79,7 +79,7 @@ class RunningDaemon:
 
     def capability(self, job_id: str) -> str:
         """Return what the daemon would put into this job's callback URL."""
-        return Capabilities(load_capability_key(self.directory)).issue(job_id)
+        return Capabilities(load_capability_keys(self.directory).current).issue(job_id)
 
     async def post(self, body: bytes, *, path: str = PATH, headers: Mapping[str, str] | None = None) -> Answered:
         """Post a callback as it stands; JSON unless the headers say otherwise."""

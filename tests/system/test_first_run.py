@@ -7,6 +7,8 @@ import stat
 import pytest
 from fakes.daemon_process import Machine
 
+from kling_daemon.private_files import make_private_file
+
 FREE_PORTS = {"KLING_DAEMON_RECEIVER__LISTEN": "127.0.0.1:0", "KLING_DAEMON_API__LISTEN": "127.0.0.1:0"}
 """So that tests may run beside each other; nothing else is configured."""
 
@@ -77,8 +79,8 @@ DAMAGED = (
             f"the database {{}}/kling.db cannot be used: file is not a database: {DAMAGED}",
         ),
         (
-            lambda state: (state.mkdir(), (state / "capability-key").write_text("short")),
-            "{}/capability-key is damaged: it must hold 32 bytes; delete it to have a new one made",
+            lambda state: (state.mkdir(), make_private_file(state / "capability-key", b"short")),
+            "{}/capability-key is damaged: it must hold 32 bytes or a longer word; delete it to have a new one made",
         ),
     ],
     ids=["a file in its place", "no database", "a damaged key"],

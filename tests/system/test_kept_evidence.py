@@ -11,7 +11,7 @@ from recorded.kling_bodies import raw
 
 from kling_daemon.clock import SystemClock
 from kling_daemon.ids import adopted_job_id
-from kling_daemon.tracking import Capabilities, load_capability_key
+from kling_daemon.tracking import Capabilities, load_capability_keys
 
 MINE, OTHERS = adopted_job_id("default", "930000000000000012"), "01991f2e-6a00-7c3d-8e11-5a0f5a0f5a0f"
 """The job that the body is about, and one that there is not."""
@@ -57,7 +57,7 @@ async def test_no_capability_is_on_the_disk_or_in_the_log_in_whatever_form_it_ca
     machine = Machine(tmp_path)
     machine.configure(LOUD)
     async with machine.daemon() as daemon:
-        capabilities = Capabilities(load_capability_key(machine.state))
+        capabilities = Capabilities(load_capability_keys(machine.state).current)
         mine, others = capabilities.issue(MINE), capabilities.issue(OTHERS)
         for number, capability in enumerate((mine, others)):
             headers = handed_on(capability)

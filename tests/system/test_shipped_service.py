@@ -32,7 +32,7 @@ def test_the_readmes_configuration_is_sound(tmp_path):
 
 
 def test_the_unit_gives_the_daemon_the_credentials_that_it_reads():
-    assert values("LoadCredential") == [API_KEY, ACCESS_KEY, SECRET_KEY, WEBHOOK_SECRETS, "api_token"]
+    assert values("LoadCredential") == [API_KEY, ACCESS_KEY, SECRET_KEY, WEBHOOK_SECRETS, "api_token", "capability_key"]
 
 
 def test_the_unit_waits_for_longer_than_the_daemon_takes_to_stop():

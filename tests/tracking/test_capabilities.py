@@ -1,13 +1,10 @@
-"""A capability names one job, cannot be made up, and outlives restarts."""
-
-import stat
+"""A capability names one job and cannot be made up."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_daemon.store import StoreError
-from kling_daemon.tracking import Capabilities, load_capability_key
+from kling_daemon.tracking import Capabilities
 
 JOB_ID = "01991f2e-6a00-7c3d-8e11-5a0f5a0f5a0f"
 OTHER_ID = "01991f2e-6a00-7c3d-8e11-5a0f5a0f5a10"
@@ -58,27 +55,12 @@ def test_one_wrong_character_is_enough(place, character):
     assert OURS.check(forged) == (JOB_ID if forged == capability else None)
 
 
-def test_the_key_is_made_once_for_its_owner_alone_and_never_shown(tmp_path):
-    key = load_capability_key(tmp_path)
-    assert load_capability_key(tmp_path) == key
-    assert len(key) == 32
-    assert [path.name for path in tmp_path.iterdir()] == ["capability-key"]
-    assert stat.S_IMODE((tmp_path / "capability-key").stat().st_mode) == 0o600
-    assert repr(Capabilities(key)) == "Capabilities()"
-
-
-def test_a_crash_while_it_is_made_leaves_none_or_a_whole_one(tmp_path):
-    (tmp_path / ".capability-key-x1y2z3").write_bytes(b"half")
-    assert len(load_capability_key(tmp_path)) == 32
-
-
-def test_a_damaged_key_is_an_error_that_says_what_to_do(tmp_path):
-    (tmp_path / "capability-key").write_bytes(b"short")
-    with pytest.raises(StoreError, match="delete it"):
-        load_capability_key(tmp_path)
-
-
-def test_a_key_that_cannot_be_read_is_an_error_that_says_why(tmp_path):
-    (tmp_path / "capability-key").mkdir()
-    with pytest.raises(StoreError, match="directory"):
-        load_capability_key(tmp_path)
+def test_one_under_an_old_key_is_good_until_that_is_dropped():
+    both = Capabilities(b"n" * 32, [b"k" * 32, b"o" * 32])
+    old, new = OURS.issue(JOB_ID), both.issue(JOB_ID)
+    assert old != new
+    assert both.check(old) == both.check(new) == JOB_ID
+    both.drop(b"k" * 32)
+    assert (both.check(old), both.check(new)) == (None, JOB_ID)
+    assert both.check(Capabilities(b"o" * 32).issue(JOB_ID)) == JOB_ID
+    assert repr(both) == "Capabilities()"

@@ -84,6 +84,12 @@ FROM deliveries d JOIN events e ON e.seq = d.event JOIN handlers h ON h.seq = d.
 WHERE d.state = 'dead' AND d.job > :after AND d.job <= :last AND e.type = 'job.completed'
   AND ({first_expiry}) <= :expiring;
 
+-- name: last_job
+SELECT coalesce(max(seq), 0) AS seq FROM jobs;
+
+-- name: any_open
+SELECT 1 FROM jobs WHERE state IN ('queued', 'submitted', 'processing') AND seq <= ? AND origin = 'submitted' LIMIT 1;
+
 -- name: account
 SELECT first_at, adopted_until FROM accounts WHERE account = ?;
 
