@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recorded.kling_bodies import parsed
 
 from kling_daemon.clock import EPOCH
-from kling_daemon.standard_webhooks import HEADERS, MOST_SIGNATURES, Flaw, Secret, SignatureError, sign, verify
+from kling_daemon.standard_webhooks import HEADERS, Flaw, Secret, SignatureError, sign, verify
 
 SECRET = Secret.parse("vendor", "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=")
 OTHER = Secret.parse("other", "whsec_b3RoZXJzZWNyZXRvdGhlcnNlY3JldG90aGVyc2VjcmV0")
@@ -161,7 +161,7 @@ def test_malformed_entries_hide_no_valid_one_however_many_there_are():
 
 
 def test_a_flood_of_well_formed_signatures_is_refused_unread():
-    wrong = [f"v1,{base64.b64encode(bytes([number]) * 32).decode()}" for number in range(MOST_SIGNATURES)]
+    wrong = [f"v1,{base64.b64encode(bytes([number]) * 32).decode()}" for number in range(Secret.MOST)]
     assert verify([SECRET], headers(" ".join([*wrong[1:], GOOD])), BODY, now=NOW) is SECRET
     assert flaw_of(headers(" ".join([*wrong, GOOD]))) is Flaw.TOO_MANY
 

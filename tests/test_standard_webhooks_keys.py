@@ -4,6 +4,8 @@ import base64
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kling_daemon.clock import EPOCH
 from kling_daemon.standard_webhooks import (
@@ -74,6 +76,19 @@ def test_a_key_of_one_kind_verifies_nothing_of_the_other():
     assert flaw_of([PUBLIC], as_shared.replace("v1,", "v1a,")) is Flaw.NO_SIGNATURE
     assert flaw_of([SHARED], sign(SIGNING, "m", SECONDS, BODY)) is Flaw.NO_SIGNATURE
     assert flaw_of([SHARED, PUBLIC], sign(SIGNING, "m", SECONDS, BODY).replace("v1a,", "v1,")) is Flaw.NO_SIGNATURE
+
+
+def test_a_flood_of_signatures_that_take_long_is_refused_unread():
+    flood = [sign(SIGNING, str(number), SECONDS, BODY) for number in range(PublicKey.MOST)]
+    assert flaw_of([PUBLIC], *flood) is Flaw.NO_MATCH
+    assert flaw_of([PUBLIC], *flood, sign(SIGNING, "m", SECONDS, BODY)) is Flaw.TOO_MANY
+
+
+@given(signature=st.binary(min_size=64, max_size=64), body=st.binary())
+def test_whatever_64_bytes_come_nothing_but_a_signature_error_is_raised(signature, body):
+    forged = headers(f"v1a,{base64.b64encode(signature).decode()}")
+    with pytest.raises(SignatureError, match="no_match"):
+        verify([SHARED, PUBLIC], forged, body, now=NOW)
 
 
 @pytest.mark.parametrize("length", [63, 65])

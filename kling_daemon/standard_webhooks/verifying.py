@@ -13,9 +13,6 @@ HEADER_SIGNATURE = "webhook-signature"
 HEADERS = frozenset({HEADER_ID, HEADER_TIMESTAMP, HEADER_SIGNATURE})
 TOLERANCE = timedelta(minutes=5)
 
-MOST_SIGNATURES = 16
-"""How many well-formed signatures of one version are compared; a rotation needs two, and a flood of them work."""
-
 _ID = re.compile(r"[!-\-/-~]{1,255}")
 """Visible ASCII without the full stop, which would make it doubtful where the id ends and the time begins."""
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
@@ -83,7 +80,7 @@ def verify(
         offered = secret.ENTRIES.findall(signatures)
         if not offered:
             continue
-        if len(offered) > MOST_SIGNATURES:
+        if len(offered) > secret.MOST:
             raise SignatureError(Flaw.TOO_MANY)
         content = content or _content(webhook_id, timestamp, body)
         if secret.has_signed(content, offered):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fakes.running_daemon import SECRET_TEXT
 from recorded.kling_bodies import parsed, raw
 
-from kling_daemon.standard_webhooks import MOST_SIGNATURES, Secret, SigningKey, parse_signer, parse_verifier, sign
+from kling_daemon.standard_webhooks import Secret, SigningKey, parse_signer, parse_verifier, sign
 
 NOW = 1781080794
 """When the vendor's example was signed; the clock stands there unless a case says otherwise."""
@@ -84,10 +84,11 @@ def signed_as_it_stands(webhook_id: bytes, timestamp: bytes) -> list[tuple[bytes
 GOOD = entry()
 ENCODED = GOOD.removeprefix("v1,")
 ASYMMETRIC = entry(PRIVATE)
+FORGED_ASYMMETRIC = entry(SigningKey(name="x", key=bytes(32)))
 PUBLISHED_GOOD = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 PUBLISHED_ASYMMETRIC = "v1a,tQ9V2XOqn7jL/DQenEFpqIugdBVtiMmER5mhSkXBNwM0mkATuDe6KYYUuxqtaiHeYGb7KaaBRdM5WqyeFiL8Ag=="
 PUBLISHED_WRONG = "Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc="
-WRONG = [f"v1,{base64.b64encode(bytes([number]) * 32).decode()}" for number in range(MOST_SIGNATURES)]
+WRONG = [f"v1,{base64.b64encode(bytes([number]) * 32).decode()}" for number in range(Secret.MOST)]
 VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != ".")
 FULL_WIDTH = {ord(digit): 0xFF10 + place for place, digit in enumerate(string.digits)}
 
@@ -143,7 +144,7 @@ CASES = [
     by_list("a secret without prefix and padding", entry(Secret.parse("short", "c2hvcnQ")), secret="short"),
     by_list("a public key", ASYMMETRIC, secret="public"),
     by_list("a stranger's secret", entry(STRANGER), refused("no_match")),
-    by_list("a stranger's private key", entry(SigningKey(name="x", key=bytes(32))), refused("no_match")),
+    by_list("a stranger's private key", FORGED_ASYMMETRIC, refused("no_match")),
     by_list("a public key taken for a secret", entry(CONFUSED), refused("no_match")),
     by_list("the same, called v1a", entry(CONFUSED).replace("v1,", "v1a,"), refused("no_signature")),
     by_list("a v1 signature called v1a", GOOD.replace("v1,", "v1a,"), refused("no_signature")),
@@ -160,7 +161,8 @@ CASES = [
     by_list("a thousand malformed entries", "v1,AA " * 1000 + GOOD),
     by_list("as many as are compared", " ".join([*WRONG[1:], GOOD])),
     by_list("one more than are compared", " ".join([*WRONG, GOOD]), refused("too_many")),
-    by_list("as many v1a as are too many", " ".join([ASYMMETRIC] * (MOST_SIGNATURES + 1)), refused("too_many")),
+    by_list("as many v1a as are too many", " ".join([ASYMMETRIC] * (SigningKey.MOST + 1)), refused("too_many")),
+    by_list("as many v1a as are compared", " ".join([FORGED_ASYMMETRIC] * (SigningKey.MOST - 1) + [ASYMMETRIC])),
     by_list("a comma between", f"{GOOD},{GOOD}", refused("no_signature")),
     by_list("a comma and a space between, as of joined headers", f"{entry(STRANGER)}, {GOOD}"),
     by_list("a comma and a space behind it, as of joined headers", f"{GOOD}, {GOOD}x", refused("no_signature")),
