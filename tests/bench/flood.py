@@ -22,8 +22,11 @@ from kling_daemon.tracking import Capabilities, load_capability_keys
 
 PER_SECOND = 100
 FORGED_PER_SECOND = 500
-_LEAST_SECONDS = 8.0
+_LEAST_SECONDS = 5.0
 """The ninety-ninth of a hundred is told from that of fewer than some hundred requests by luck alone."""
+
+_NO_LIMITS = "[trust]\nunproved_per_minute = 1_000_000\nunproved_in_all_per_minute = 1_000_000\n"
+"""So that each forged one is judged, and each hint committed, which takes longer than to turn it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def measure(seconds: float, *, first: int) -> Flooded:
 
 
 def _round(seconds: float, first: int, *, attacked: bool) -> Round:
-    with tempfile.TemporaryDirectory(prefix="kling-bench-") as name, daemon(Path(name)) as server:
+    with tempfile.TemporaryDirectory(prefix="kling-bench-") as name, daemon(Path(name), sections=_NO_LIMITS) as server:
         requests = prepare(int(PER_SECOND * seconds), first=first, port=server.port)
         if not attacked:
             return asyncio.run(paced(server.port, requests, per_second=PER_SECOND))
@@ -80,7 +83,7 @@ def _forging(directory: Path, port: int, victims: list[Victim], count: int) -> I
 def rows(rounds: list[Flooded]) -> list[tuple[str, str, str, str]]:
     """Return the line of the table: what, measured, wanted, and the figures behind it."""
     flooded, calm = median(r.flooded.quantile(0.99) for r in rounds), median(r.calm.quantile(0.99) for r in rounds)
-    pace = f"{PER_SECOND} true and {FORGED_PER_SECOND} forged a second"
+    pace = f"{PER_SECOND} true and {FORGED_PER_SECOND} forged a second, all of them judged"
     return [
         (
             "p99 of true callbacks among forged ones / without",
