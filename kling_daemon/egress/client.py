@@ -14,6 +14,7 @@ from yarl import URL
 from kling_daemon import __version__
 from kling_daemon.egress.failures import FAILURES, Limits, failure
 from kling_daemon.egress.guard import guarded_connector
+from kling_daemon.egress.lookup import SystemLookup
 from kling_daemon.egress.ranges import Network
 from kling_daemon.egress.response import StreamedResponse
 from kling_daemon.egress.rules import Rules
@@ -150,4 +151,4 @@ class EgressClient:
         if self._proxy is None:
             return guarded_connector(self._rules, lookup=self._lookup, ssl=tls, limit=0)
         # All connections are to the proxy, which the operator has chosen and which may well be a private address.
-        return aiohttp.TCPConnector(resolver=self._lookup, ssl=tls, limit=0)
+        return aiohttp.TCPConnector(resolver=self._lookup or SystemLookup(), ssl=tls, limit=0)

@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import AddrInfoType, SocketFactoryType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from kling_daemon.egress.lookup import SystemLookup
 from kling_daemon.egress.rules import Rules
 from kling_daemon.http_client import HttpRefusedError
 
@@ -22,7 +23,7 @@ def guarded_connector(rules: Rules, *, lookup: AbstractResolver | None, **option
     lookup: how names are looked up; by default as the system does. A connection that is kept open and used again stays
     one to the address that was checked.
     """
-    resolver = GuardedResolver(rules, lookup or aiohttp.DefaultResolver())
+    resolver = GuardedResolver(rules, lookup or SystemLookup())
     # Answers about names are not kept here, so that there is one place where they are checked; whoever is asked may.
     return aiohttp.TCPConnector(resolver=resolver, socket_factory=_sockets(rules), use_dns_cache=False, **options)
 
