@@ -143,7 +143,11 @@ async def _daemon(
     read: Read,
     supervision: Supervision,
 ) -> AsyncIterator[Addresses]:
-    """Start the parts in the order in which they stand here; they stop in the reverse one."""
+    """Start the parts in the order in which they stand here; in the reverse one they stop, the receiver last.
+
+    Handlers may take most of the stop's time to end what they do. Whoever sends a callback does not wait for so long,
+    and what it tells needs no handler to be committed.
+    """
     directory, limit = settings.store.directory, settings.service.stop_timeout
     metrics, requests = Metrics(version=__version__), Counter[str]()
     hastened: dict[JobKind, timedelta] = {}
@@ -198,7 +202,6 @@ async def _daemon(
         )
         warn_of_missing(settings)
         account = await enter(open_account(settings, parts))
-        http = await enter(egress_client(settings, lookup))
         dispatcher = Dispatcher(
             store,
             bus,
@@ -206,12 +209,16 @@ async def _daemon(
             clock=clock,
             board=board,
             data_dir=directory / "handlers",
-            http=http,
+            http=await enter(egress_client(settings, lookup)),
             submit_for=partial(submit_for, account.submit),
             stop_timeout=limit * _DELIVERY_SHARE,
             observe=metrics.delivery,
         )
-        await enter(dispatcher.running())
+        plain = await enter(
+            PlainCallbacks.running(inbox, path=settings.receiver.path, max_body=settings.receiver.max_body)
+        )
+        working = await enter(AsyncExitStack())
+        await working.enter_async_context(dispatcher.running())
         retain = Retention(store, keep=settings.store.retention, count=metrics.removed).step
         watch_clock = ClockWatch(store, clock, last_written=last_written).step
         overdue = OverdueWatch(store, board, clock, after=policy.overdue_after, measure=metrics.overdue_jobs)
@@ -234,7 +241,7 @@ async def _daemon(
             settings, read, [*live, first_token(directory, tokens), watch_certificates.prepare], supervision.notify
         )
         loops = {**account.loops, "event tail": tail, "reloader": reloader, **watches}
-        await enter(looping(loops, limit * _KLING_SHARE))
+        await working.enter_async_context(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()
         services = ApiServices(
             store=store,
@@ -264,7 +271,7 @@ async def _daemon(
         )
         listen = partial(listening, stop_timeout=limit * _LISTENER_SHARE)
         tls = {listener: certificate.context for listener, certificate in certificates.items()}
-        api = await enter(
+        api = await working.enter_async_context(
             listen(
                 build_api(services),
                 settings.api.listen,
@@ -273,11 +280,9 @@ async def _daemon(
                 tls=tls.get(API),
             )
         )
-        path, max_body = settings.receiver.path, settings.receiver.max_body
-        plain = await enter(PlainCallbacks.running(inbox, path=path, max_body=max_body))
         receiver = await enter(
             listen(
-                build_receiver(inbox, path=path, max_body=max_body),
+                build_receiver(inbox, path=settings.receiver.path, max_body=settings.receiver.max_body),
                 settings.receiver.listen,
                 shortcut=plain,
                 passed=supervision.sockets.get(RECEIVER, ()),
@@ -286,5 +291,6 @@ async def _daemon(
             )
         )
         # Last, so that a signal during the start is heard once there is something to change.
-        stack.enter_context(supervision.hang_up.told_to(reloader.ask) if supervision.hang_up else nullcontext())
+        working.enter_context(supervision.hang_up.told_to(reloader.ask) if supervision.hang_up else nullcontext())
+        stack.push_async_exit(working)  # once more, so that it ends before the receiver does
         yield Addresses(receiver=receiver, api=api)

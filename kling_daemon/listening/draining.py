@@ -13,8 +13,12 @@ Requests would be lost otherwise in three ways, each seen under load:
 import asyncio
 from datetime import timedelta
 
+import structlog
+
 from kling_daemon.listening.porter import Porter
 from kling_daemon.listening.runner import QuietRunner
+
+log = structlog.get_logger(__name__)
 
 LAME_DUCK = timedelta(milliseconds=250)
 """How long those are served yet who have come already, if another process goes on; a tenth of a second was enough in
@@ -32,6 +36,7 @@ async def drain(runner: QuietRunner, porter: Porter, *, handed_over: bool, limit
     """
     loop = asyncio.get_running_loop()
     runner.stop_accepting()
+    log.info("draining", connections=len(porter))
     for _ in range(_TURNS):
         await asyncio.sleep(0)
     began = loop.time()

@@ -12,10 +12,23 @@ import aiohttp
 import pytest
 from fakes.daemon_process import Machine
 from fakes.dispatching import PATIENCE, until
+from fakes.plugin_folder import PluginFolder
 from fakes.running_daemon import JSON, PATH, signature
 from fakes.service_manager import ServiceManager, listening_socket
 
 from kling_daemon.clock import SystemClock
+
+SLOW = """
+import asyncio, pathlib
+from kling_daemon.plugin import hookimpl
+
+@hookimpl
+async def kling_job_completed(event):
+    print("handling", event.job.task_id)
+    while not pathlib.Path(%r).exists():
+        await asyncio.sleep(0.01)
+"""
+"""A handler that goes on until it is let."""
 
 CLIENTS = 8
 """Of each kind, those with a connection per request and those that keep theirs."""
@@ -39,8 +52,12 @@ def url(manager):
     return f"http://{host}:{port}{PATH}"
 
 
-def callback(name):
-    body = json.dumps({"id": name, "status": "processing", "create_time": 1, "update_time": 1}).encode()
+def succeeded(name):
+    return callback(name, status="succeeded", outputs=[{"type": "video", "id": "v", "url": "https://example.com/v"}])
+
+
+def callback(name, *, status="processing", **more):
+    body = json.dumps({"id": name, "status": status, "create_time": 1, "update_time": 1, **more}).encode()
     return body, {**JSON, **signature(body, SystemClock(), webhook_id=name)}
 
 
@@ -122,6 +139,30 @@ async def test_a_callback_that_comes_while_no_daemon_runs_is_answered_by_the_nex
             assert [job["task_id"] for job in await daemon.jobs()] == ["early"]
 
 
+async def test_callbacks_are_taken_for_as_long_as_handlers_end_what_they_do(machine, manager):
+    gate = machine.home / "gate"
+    PluginFolder(machine.installed).add("slow", "slow", SLOW % str(gate))
+    async with manager.daemon() as daemon:
+        first, second = (succeeded(name) for name in ("first", "second"))
+        assert (await daemon.post(first[0], headers=first[1])).status == 200
+        await until(lambda: "handling first" in daemon.text)
+        daemon.process.send_signal(signal.SIGTERM)
+        await daemon.until_said("stopping")
+        assert (await daemon.post(second[0], headers=second[1])).status == 200
+        assert daemon.process.poll() is None
+        gate.touch()
+        await until(lambda: daemon.process.poll() is not None)
+        assert daemon.process.returncode == 0
+    async with manager.daemon() as daemon:
+
+        async def both_are_done():
+            deliveries = (await daemon.ask("deliveries"))["items"]
+            return [(each["state"], each["attempt"]) for each in deliveries] == [("done", 1), ("done", 1)]
+
+        await until(both_are_done)
+        assert await daemon.stop() == 0
+
+
 @pytest.mark.parametrize("length_first", [True, False], ids=["the shortcut's", "the application's"])
 async def test_a_body_that_has_begun_to_come_is_waited_for_and_its_answer_is_the_last(manager, length_first):
     body, headers = callback("slow")
@@ -136,7 +177,7 @@ async def test_a_body_that_has_begun_to_come_is_waited_for_and_its_answer_is_the
         # Answered after it on another connection, so that what was sent above has been read.
         assert (await daemon.post_signed(b'{"id": "other", "status": "processing"}', webhook_id="other")).status == 200
         daemon.process.send_signal(signal.SIGTERM)
-        await daemon.until_said("stopping")
+        await until(lambda: len(daemon.said("draining")) == 2)  # the API's, and the receiver's
         writer.write(sent[-20:])
         answer = await reader.read()
         writer.close()
