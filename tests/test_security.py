@@ -1,4 +1,4 @@
-"""The threat model in SECURITY.md names tests that exist, in a table that can be read."""
+"""The threat model in SECURITY.md names tests that exist, in tables that can be read."""
 
 import ast
 import re
@@ -14,9 +14,10 @@ HEADER = ["attacker", "what they try", "what stops it", "which test proves it"]
 _REFERENCE = re.compile(r"`([\w/.-]+\.py)::(test_\w+)(?:\[[^`]*\])?`")
 
 
-def lines_of_table():
-    lines = (ROOT / "SECURITY.md").read_text().splitlines()
-    return [line for line in lines if line.startswith("|")]
+def tables():
+    """Return the lines of each table."""
+    blocks = (ROOT / "SECURITY.md").read_text().split("\n\n")
+    return [block.strip().splitlines() for block in blocks if block.lstrip().startswith("|")]
 
 
 def cells(line):
@@ -24,7 +25,7 @@ def cells(line):
 
 
 def rows():
-    return [cells(line) for line in lines_of_table()[2:]]
+    return [cells(line) for _, _, *lines in tables() for line in lines]
 
 
 @cache
@@ -34,11 +35,17 @@ def names_defined_in(path):
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def test_the_table_has_its_four_columns_and_no_second_table_hides_rows():
-    head, rule, *rest = lines_of_table()
-    assert cells(head) == HEADER
-    assert cells(rule) == ["---"] * len(HEADER)
-    assert rest
+def test_every_table_has_the_four_columns():
+    assert tables()
+    for head, rule, *rest in tables():
+        assert cells(head) == HEADER
+        assert cells(rule) == ["---"] * len(HEADER)
+        assert rest
+
+
+def test_no_row_stands_outside_of_a_table():
+    lines = (ROOT / "SECURITY.md").read_text().splitlines()
+    assert sum(line.lstrip().startswith("|") for line in lines) == len(rows()) + 2 * len(tables())
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[1][:60])
