@@ -1,6 +1,6 @@
 """Takes new certificates for the listeners when their files change, and tells of those that are no good or end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -49,10 +49,15 @@ class CertificateWatch:
                 self._load(listener, certificate)
         await self._tell()
 
-    def prepare(self, _settings: Settings) -> Callable[[], None]:
-        """Load all for a reload of the configuration, and return what uses them. Raises ConfigError for any mistake."""
+    def prepare(self, _settings: Settings) -> Callable[[], Sequence[str]]:
+        """Load what has changed, for a reload of the configuration; return what uses it, and returns the keys.
+
+        Raises ConfigError for any mistake.
+        """
         prepared, problems = {}, []
         for listener, certificate in self._certificates.items():
+            if not certificate.has_changed:
+                continue
             try:
                 prepared[listener] = certificate.prepare()
             except CertificateError as error:
@@ -60,10 +65,11 @@ class CertificateWatch:
         if problems:
             raise ConfigError(problems)
 
-        def use() -> None:
+        def use() -> Sequence[str]:
             for listener, put_into_use in prepared.items():
                 put_into_use()
                 self._taken(listener, self._certificates[listener])
+            return [f"{listener}.tls_cert" for listener in prepared]
 
         return use
 

@@ -15,9 +15,9 @@ from kling_daemon.service import Notifier
 
 log = structlog.get_logger(__name__)
 
-Prepare = Callable[[Settings], Callable[[], None]]
+Prepare = Callable[[Settings], Callable[[], Sequence[str] | None]]
 """Makes of the settings that shall be in force whatever takes time or can fail, and returns what puts it into force,
-which can do neither.
+which can do neither. That returns the keys, if any, that have not changed while the files have that they name.
 
 It is called in a thread of its own, and raises ConfigError for what it cannot use. What it returns is called on the
 event loop, in the same turn as that of all other parts.
@@ -89,10 +89,9 @@ class Reloader:
             message = f"could not be checked: {type(error).__name__}; the daemon's log tells more"
             return _refused(None, [Problem(path="the configuration", message=message)])
         # No await from the first to the last: no callback is judged by half of it.
-        for put_into_force in new.parts:
-            put_into_force()
+        files = [key for put_into_force in new.parts for key in put_into_force() or ()]
         self._in_force = new.settings
-        applied, restart = list(new.changes.live), list(new.changes.restart)
+        applied, restart = [*new.changes.live, *files], list(new.changes.restart)
         if restart:
             log.warning("reloaded; some changes take a restart", applied=applied, restart=restart)
         else:
@@ -121,7 +120,7 @@ class _Prepared:
     settings: Settings
     """What will be in force."""
     changes: Changes
-    parts: Sequence[Callable[[], None]]
+    parts: Sequence[Callable[[], Sequence[str] | None]]
 
 
 def _told(found: Contradiction) -> Problem:

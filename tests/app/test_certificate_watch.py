@@ -115,7 +115,8 @@ async def test_a_reload_takes_what_the_files_hold_and_is_refused_for_what_is_no_
         pair.replace_by(new)
         use = watched_one.watch.prepare(ANY_SETTINGS)
         assert watched_one.measured["receiver"] == before
-        use()
+        assert use() == ["receiver.tls_cert"]
+        assert watched_one.watch.prepare(ANY_SETTINGS)() == []
         assert watched_one.measured["receiver"] > before
         pair.chain.write_bytes(b"")
         with pytest.raises(ConfigError, match=r"receiver\.tls_cert: .* holds no whole certificate in PEM"):
