@@ -8,6 +8,7 @@ from aiohttp import http_exceptions, web
 
 from kling_daemon.listening import peer_of
 from kling_daemon.receiver.answers import BODIES, JSON, SERVER
+from kling_daemon.receiver.bodies import Bodies, CrowdedError
 from kling_daemon.tracking import UNHANDLED, Inbox
 
 HEALTH_PATH = "/healthz"
@@ -20,7 +21,7 @@ def build_receiver(inbox: Inbox, *, path: str, max_body: int) -> web.Application
 
     One catch-all route, so that every answer, also to unknown paths and methods, is ours and tells nothing.
     """
-    callback_path = path.rstrip("/")
+    callback_path, bodies = path.rstrip("/"), Bodies(max_body=max_body)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path == HEALTH_PATH:
@@ -29,14 +30,14 @@ def build_receiver(inbox: Inbox, *, path: str, max_body: int) -> web.Application
             return _reply(404)
         if request.method != "POST":
             return _reply(405, allow="POST")
-        return await _take(inbox, request, max_body)
+        return await _take(inbox, request, bodies, max_body)
 
     app = web.Application(client_max_size=max_body, middlewares=[_no_traceback])
     app.router.add_route("*", "/{path:.*}", handle)
     return app
 
 
-async def _take(inbox: Inbox, request: web.Request, max_body: int) -> web.StreamResponse:
+async def _take(inbox: Inbox, request: web.Request, bodies: Bodies, max_body: int) -> web.StreamResponse:
     peer = peer_of(request.transport)
     if (refusal := inbox.bars(peer, request.raw_headers)) is not None:
         return _reply(refusal.status, close=True)
@@ -45,7 +46,10 @@ async def _take(inbox: Inbox, request: web.Request, max_body: int) -> web.Stream
     if request.content_length is not None and request.content_length > max_body:
         return _reply(413, close=True)
     try:
-        body = await request.read()
+        body = await bodies.read(request)
+    except CrowdedError:
+        answer = inbox.turn_away()
+        return _reply(answer.status, retry_after=answer.retry_after, close=True)
     except web.HTTPRequestEntityTooLarge:
         return _reply(413, close=True)
     except (http_exceptions.HttpProcessingError, web.RequestPayloadError):

@@ -3,6 +3,7 @@
 from kling_daemon.tracking.abandoner import Abandoner, NotAbandonableError
 from kling_daemon.tracking.account_proof import AccountProof
 from kling_daemon.tracking.admission import Admission, AdmissionRules
+from kling_daemon.tracking.backlog import Backlog
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback
 from kling_daemon.tracking.capabilities import Capabilities
 from kling_daemon.tracking.capability_keys import CapabilityKeys, load_capability_keys
@@ -21,6 +22,7 @@ __all__ = [
     "Admission",
     "AdmissionRules",
     "Answer",
+    "Backlog",
     "Callback",
     "Capabilities",
     "CapabilityKeys",

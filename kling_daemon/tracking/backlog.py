@@ -1,5 +1,7 @@
 """How much may wait for the writer at the door: callbacks beyond that are turned away rather than kept in memory."""
 
+from collections.abc import Sequence
+
 MOST = 64 * 1024**2
 """How many bytes of callbacks wait to be committed at most: seconds of a flood, and bearable on a small machine."""
 
@@ -25,6 +27,12 @@ class Backlog:
             return False
         self._taken += size
         return True
+
+    def take_each(self, sizes: Sequence[int]) -> Sequence[int | None]:
+        """Have each of several count that finds room, in their order; None stands for one that finds none."""
+        if self.take(sum(sizes)):
+            return sizes
+        return [size if self.take(size) else None for size in sizes]
 
     def give_back(self, size: int) -> None:
         """Let what was taken count no more."""

@@ -114,36 +114,18 @@ class Inbox:
         judged = guarded_each(partial(self._judge, self._clock.now()), callbacks)
         # Not kept under names: while they wait, what their bodies were parsed to would take many times their size.
         decided = guarded_each(self._decide, guarded_each(self._read, judged))
-        let_in, size = self._let_in(decided)
+        taken = self._backlog.take_each([_room_for(one) for one in decided])
+        let_in = [one if size is not None else self.turn_away() for one, size in zip(decided, taken, strict=True)]
         try:
             outcomes = iter(await self._record_each([one.news for one in let_in if isinstance(one, Decided)]))
         finally:
-            self._backlog.give_back(size)
+            self._backlog.give_back(sum(size or 0 for size in taken))
         return guarded_each(lambda one: self._conclude(one, next(outcomes)), let_in)
 
-    def _let_in(self, decided: Sequence[Decided | Answer]) -> tuple[Sequence[Decided | Answer], int]:
-        """Turn away what finds no room to wait; return the rest as it is, with the room that it takes."""
-        backlog = self._backlog
-        size = sum(_room_for(one) for one in decided)
-        if backlog.take(size):
-            return decided, size
-        let_in: list[Decided | Answer] = []
-        size = 0
-        for one in decided:
-            room = _room_for(one)
-            if backlog.take(room):
-                size += room
-                let_in.append(one)
-            else:
-                let_in.append(self._turn_away(one))
-        return let_in, size
-
-    def _turn_away(self, decided: Decided | Answer) -> Answer:
-        """Answer a callback that finds no room at once: its sender comes again, and memory stays bounded."""
-        if isinstance(decided, Answer):
-            return decided
+    def turn_away(self) -> Answer:
+        """Return what is answered at once where there is no room: the sender comes again, and memory stays bounded."""
         if (before := self._turned_away.due()) is not None:
-            log.error("callbacks turned away, since the store does not keep up", passed_over=before)
+            log.error("callbacks turned away, since there is no room for more that wait", passed_over=before)
         self._counters.callback("unstored", "no room")
         return Answer(status=503, retry_after=_RETRY_AFTER)
 
