@@ -29,9 +29,12 @@ HINT_QUERIES_PER_MINUTE = 6
 CALLED_BACK: Mapping[str, Mapping[str, Any]] = {
     "trust": {"hint_queries_per_minute": HINT_QUERIES_PER_MINUTE},
     "poller": {"fallback_after": "5m", "interval": "15s", "max_interval": "5m"},
+    "kling": {"timeout": "30s"},
 }
 """The defaults: a job whose callbacks come is not polled, so every question to Kling follows from a forged one."""
 
+_PATIENT = "--callback-timeout=60s"
+"""A slow machine is no finding."""
 _VICTIMS = 20
 _OF_CAPABILITY = 8
 """How often Kling may be asked because of the one capability that the forger has: three times while its job is in each
@@ -64,7 +67,7 @@ async def forgery(plan: Plan, scale: Scale | None = None) -> Outcome:
     scale = scale or (SHORT if plan.short else LONG)
     folder, dice, flood = plan.folder(NAME), plan.dice(NAME), scale.flood
     async with (
-        SimulatedKling.running(folder, seed=plan.seed, options=scale.kling) as kling,
+        SimulatedKling.running(folder, seed=plan.seed, options=(_PATIENT, *scale.kling)) as kling,
         PrivateDaemon.living_in(
             folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice, more=CALLED_BACK
         ) as daemon,

@@ -18,7 +18,15 @@ from kling_daemon.testing.clock import START
 
 def row(webhook_id):
     return CallbackRow(
-        id=1, webhook_id=webhook_id, digest="d", verdict="hint", job_id="", received_at=START, last_at=START, count=1
+        id=1,
+        webhook_id=webhook_id,
+        digest="d",
+        verdict="hint",
+        secret=None,
+        job_id="",
+        received_at=START,
+        last_at=START,
+        count=1,
     )
 
 
