@@ -1,6 +1,6 @@
 """A callback on its way from the wire to its answer: a value for each step that it has come through."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,11 +10,14 @@ from kling_daemon.kling.bodies import Flaw
 from kling_daemon.reports import Report
 from kling_daemon.standard_webhooks import HEADERS
 from kling_daemon.store import News, RawCallback
-from kling_daemon.telemetry.capability_text import SHORTEST, cut_capabilities
-from kling_daemon.tracking.trust import Verdict
+from kling_daemon.telemetry.capability_text import MASK, SHORTEST, cut_capabilities
+from kling_daemon.tracking.trust import Verdict, VerdictKind
 
 SIGNED_HEADERS = frozenset(name.encode("ascii") for name in HEADERS)
 """The headers that a signature is checked by, in lower case."""
+
+_MOST_ENCODED = 4 * 1024
+"""How many bytes of percent-encoded headers of one request are decoded."""
 
 _UNKEPT_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
 
@@ -84,29 +87,34 @@ def to_raw(callback: Callback, verdict: Verdict, received_at: datetime) -> RawCa
     """Return what is kept of a callback: all of it but credentials and capabilities.
 
     The body and the three headers of its signature are kept byte for byte, so that the signature can be checked again
-    at any time. They are Kling's words, not a proxy's.
+    at any time. They are Kling's words, not a proxy's. Of one without weight no more is kept than the task's id.
     """
-    kept = [
-        b"%b: %b\r\n" % (name, value if len(value) < SHORTEST else _without_capabilities(name, value))
-        for name, value in callback.headers
-        if name.lower() not in _UNKEPT_HEADERS
-    ]
     return RawCallback(
         webhook_id=verdict.webhook_id,
         body=callback.body,
-        headers=b"".join(kept),
+        headers=b"" if verdict.kind is VerdictKind.WEIGHTLESS else b"".join(_lines(callback.headers)),
         verdict=verdict.kind.value,
         secret=verdict.secret,
         received_at=received_at,
     )
 
 
-def _without_capabilities(name: bytes, value: bytes) -> bytes:
-    """Return a header's value without capabilities: proxies hand the path on in headers of their own.
+def _lines(headers: Sequence[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """Yield header lines without capabilities: proxies hand the path on in headers of their own.
 
     Of whatever job, and whether it is good or not: another path than this one may have been rewritten, and a capability
-    under a key of yesterday may be good still.
+    under a key of yesterday may be good still. What is percent-encoded has to be decoded for that, which takes time; of
+    a request that bears very much of it the rest is masked unread.
     """
-    if name.lower() in SIGNED_HEADERS:
-        return value
-    return cut_capabilities(value.decode("latin-1")).encode("latin-1")
+    room = _MOST_ENCODED
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _UNKEPT_HEADERS:
+            continue
+        kept = value
+        if len(value) >= SHORTEST and lower not in SIGNED_HEADERS:
+            is_encoded = b"%" in value
+            room -= len(value) if is_encoded else 0
+            is_read = room >= 0 or not is_encoded
+            kept = cut_capabilities(value.decode("latin-1")).encode("latin-1") if is_read else MASK.encode("ascii")
+        yield b"%b: %b\r\n" % (name, kept)

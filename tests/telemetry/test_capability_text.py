@@ -1,3 +1,4 @@
+import time
 from urllib.parse import quote
 
 import pytest
@@ -61,6 +62,14 @@ def test_what_is_encoded_over_and_over_is_masked_unread():
 @given(st.text(st.characters(max_codepoint=255)))
 def test_any_header_stays_one(text):
     cut_capabilities(text).encode("latin-1")
+
+
+@pytest.mark.parametrize("text", ["a" * 8000, "0123abcd-" * 900, f"{JOB}.x " * 200, "-" * 8000])
+def test_a_text_that_was_made_to_take_long_takes_little(text):
+    began = time.process_time()
+    for _ in range(100):
+        assert cut_capabilities(text) == text
+    assert time.process_time() - began < 0.5
 
 
 def test_none_is_shorter_than_is_looked_at():

@@ -16,7 +16,7 @@ from kling_daemon.bus import Bus
 from kling_daemon.jobs import JobState
 from kling_daemon.reports import Source
 from kling_daemon.simulator import Simulator, SimulatorSettings, Span
-from kling_daemon.store import Effect, Intent, News, RawCallback, Store, evidence
+from kling_daemon.store import CallbackFilter, Effect, Intent, News, RawCallback, Store, evidence
 from kling_daemon.telemetry import Metrics
 from kling_daemon.testing import make_job
 from kling_daemon.testing.clock import ManualClock
@@ -97,6 +97,21 @@ async def test_a_path_that_a_proxy_hands_on_is_kept_without_its_capability(tmp_p
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert mac not in kept
     assert b"X-Original-URI: %b/%b.***\r\n" % (PATH.encode(), job_id.encode()) in kept
+
+
+async def test_of_very_many_encoded_headers_the_rest_is_masked_unread(tmp_path):
+    async with world(tmp_path) as here:
+        await here.signed(said("a", "processing"))
+        path = capability((await here.store.read.job("a")).id)
+        hidden = "".join(f"%{ord(letter):02x}" for letter in path).encode()
+        headers = [(b"X-%d" % number, b"%25" * 1000) for number in range(3)]
+        headers += [(b"X-Last", hidden), (b"X-Plain", b"p" * 5000), (b"X-Path", path.encode())]
+        assert (await here.inbox.take(headers, json.dumps(said("a", "succeeded")).encode(), path)).status == 200
+        pages = here.store.read.callback_pages
+        (hint,), _ = await pages.falling(CallbackFilter(verdict="hint"), limit=1)
+        kept = (await pages.evidence(hint.id)).headers
+    assert kept.startswith(b"X-0: " + b"%25" * 1000 + b"\r\nX-1: ***\r\nX-2: ***\r\nX-Last: ***\r\nX-Plain: ppp")
+    assert path.rpartition(".")[2].encode() not in kept
 
 
 async def test_an_unsigned_one_that_is_believed_for_its_capability_is_about_that_job_alone(tmp_path):
