@@ -109,7 +109,7 @@ def _tcp_site(runner: web.AppRunner, address: TcpAddress, handshakes: Handshakes
 
 
 def _passed_site(runner: web.AppRunner, passed: socket.socket, handshakes: Handshakes | None) -> web.SockSite:
-    if handshakes is None:
+    if handshakes is None or passed.family == socket.AF_UNIX:  # where nobody can listen in
         return web.SockSite(runner, passed, backlog=BACKLOG)
     return TlsSockSite(runner, passed, handshakes=handshakes, backlog=BACKLOG)
 

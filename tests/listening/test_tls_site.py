@@ -214,3 +214,19 @@ async def test_a_port_with_tls_stops_while_connections_are_open(authority, certi
     for one in (writer, half_writer):
         one.transport.abort()
     assert half is not None
+
+
+async def test_a_socket_that_was_passed_speaks_tls_and_a_unix_socket_does_not(authority, certificate, tmp_path):
+    with socket.create_server((HOST, 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "s"))
+        unix.listen()
+        async with served(certificate, passed=[tcp, unix]) as address:
+            assert address.port == tcp.getsockname()[1]
+            for connecting in (
+                asyncio.open_connection(address.host, address.port, ssl=authority.trusting()),
+                asyncio.open_unix_connection(tmp_path / "s"),
+            ):
+                reader, writer = await connecting
+                writer.write(POST % (b"long", 1, b"x"))
+                assert await bodies(reader, 1) == [b"long:x"]
+                writer.close()
