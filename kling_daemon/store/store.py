@@ -297,5 +297,5 @@ def _prepare(directory: Path) -> Path:
     except OSError as error:
         raise StoreError(f"the state directory {directory} cannot be made: {error.strerror}") from error
     if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        raise StoreError(f"the state directory {directory} cannot be written to; check its owner and mode")
+        raise StoreError(f"the state directory {directory} cannot be written to; check owner, mode and mount")
     return directory.resolve()

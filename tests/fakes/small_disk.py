@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,21 @@ class SmallDisk:
         """Make it larger or smaller, as long as what it holds finds room."""
         options = f"remount,size={size}"
         subprocess.run([*self.within, "mount", "-o", options, str(self.mounted_at)], check=True)
+
+    def allow_writing(self, *, allowed: bool) -> None:
+        """Mount it anew so that it can be written to, or only be read; nobody may have a file of it open to write."""
+        options = f"remount,{'rw' if allowed else 'ro'}"
+        subprocess.run([*self.within, "mount", "-o", options, str(self.mounted_at)], check=True)
+
+    def use_up_inodes(self, *, but: int = 0) -> None:
+        """Make empty files until only so many more can be made."""
+        for _ in range(os.statvfs(self.path).f_favail - but):
+            os.close(tempfile.mkstemp(prefix="empty-", dir=self.path)[0])
+
+    def free_inodes(self) -> None:
+        """Remove those files."""
+        for file in self.path.glob("empty-*"):
+            file.unlink()
 
     def free(self) -> int:
         return shutil.disk_usage(self.path).free

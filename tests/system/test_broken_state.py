@@ -108,7 +108,7 @@ async def test_commits_without_the_database_that_they_belong_to_are_not_thrown_a
         ("kling.db-wal", 0, "kling.db cannot be used: unable to open database file: one of its files cannot be opened"),
         ("api-token", 0, "{} cannot be read or made: Permission denied"),
         ("capability-key", 0, "{} cannot be read or made: Permission denied"),
-        (".", 0o500, "the state directory {} cannot be written to; check its owner and mode"),
+        (".", 0o500, "the state directory {} cannot be written to; check owner, mode and mount"),
     ],
 )
 async def test_what_may_not_be_used_is_named(machine, name, mode, words):
