@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from kling_daemon.prove.crash import crash, crash_with_key_pair
 from kling_daemon.prove.forgery import forgery
+from kling_daemon.prove.fuzz import fuzz
 from kling_daemon.prove.outcomes import Outcome, Verdict, concluded
 from kling_daemon.prove.plans import Plan
 from kling_daemon.prove.poison import poison
+from kling_daemon.prove.slowloris import slowloris
 from kling_daemon.prove.stop import stop
 from kling_daemon.prove.sweep import sweep
 from kling_daemon.prove.sync import sync
@@ -24,6 +26,8 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "poison": poison,
     "stop": stop,
     "forgery": forgery,
+    "fuzz": fuzz,
+    "slowloris": slowloris,
     "versions": versions,
 }
 

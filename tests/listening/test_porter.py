@@ -17,6 +17,7 @@ from kling_daemon.listening import Patience, Porter, listening
 
 SOON = timedelta(milliseconds=400)
 LONG = timedelta(minutes=5)
+STOP = timedelta(milliseconds=100)
 SLACK = 1.0
 """How many seconds a busy machine may take to look at its connections."""
 HEAD = b"POST /long HTTP/1.1\r\nHost: x\r\n"
@@ -95,7 +96,9 @@ async def house(*, most=1000, head=LONG, body=LONG, idle=LONG, whole=True):
         application.router.add_get("/quick", here.quick)
         application.router.add_get("/large", here.large)
         application.router.add_post("/unread", here.unread)
-        async with listening(application, LOCAL, shortcut=Shortcut(here), porter=here.porter) as here.address:
+        async with listening(
+            application, LOCAL, shortcut=Shortcut(here), porter=here.porter, stop_timeout=STOP
+        ) as here.address:
             yield here
             here.gate.set()
 
@@ -224,6 +227,24 @@ async def test_in_a_full_house_the_oldest_incomplete_one_makes_room(first):
         kept[1].close()
         assert len(here.porter) <= 20
         assert set(here.sent_away) == {"full"}
+
+
+async def test_five_hundred_that_drip_keep_nobody_waiting_and_are_closed_in_their_time():
+    head, body = timedelta(seconds=1), timedelta(seconds=2)
+    async with house(most=100, head=head, body=body) as here:
+        begun = HEAD + b"X: ", BODIES["a body for the shortcut"]
+        dripping = [here.drip(begun[number % 2], pause=0.1) for number in range(500)]
+        await until(lambda: sum(one.lasted is None for one in dripping) <= 100)
+        while any(one.lasted is None for one in dripping):
+            async with asyncio.timeout(1):
+                reader, writer = await here.connect(REQUEST)
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            writer.close()
+            await asyncio.sleep(0.01)
+        for one, limit in zip(dripping, cycle((head, body)), strict=False):
+            assert one.lasted < limit.total_seconds() + SLACK
+        assert here.sent_away["full"] >= 400
+        assert here.sent_away["slow"] >= 50
 
 
 async def test_in_a_full_house_of_idle_ones_the_one_that_is_idle_for_longest_makes_room():

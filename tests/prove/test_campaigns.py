@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from kling_daemon.prove.attack import Flood
 from kling_daemon.prove.crash import Scale, crash, crash_with_key_pair
 from kling_daemon.prove.forgery import Scale as ForgeryScale
 from kling_daemon.prove.forgery import forgery
+from kling_daemon.prove.fuzz import fuzz
 from kling_daemon.prove.outcomes import Verdict, concluded, skipped
 from kling_daemon.prove.plans import Plan
 from kling_daemon.prove.sync import sync
@@ -41,6 +43,11 @@ async def test_forged_callbacks_among_true_ones_change_nothing(plan):
 @pytest.mark.skipif(strace.obstacle() is not None, reason="strace cannot be used here")
 async def test_callbacks_are_synced_before_they_are_answered(plan):
     outcome = await sync(plan)
+    assert outcome.verdict is Verdict.PASSED, outcome
+
+
+async def test_damaged_callbacks_do_no_harm(plan):
+    outcome = await fuzz(plan, timedelta(seconds=3))
     assert outcome.verdict is Verdict.PASSED, outcome
 
 
