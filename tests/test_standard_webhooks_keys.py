@@ -130,6 +130,33 @@ def test_a_public_key_has_32_bytes(length):
         parse_verifier("s", written(length, "whpk_"))
 
 
+WEAK_Y = [0, 1, -1, 2**255 - 19, 2**255 - 18]
+EIGHTH = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
+
+
+@pytest.mark.parametrize("y", [*WEAK_Y, EIGHTH, -EIGHTH])
+@pytest.mark.parametrize("sign_bit", [0, 2**255])
+def test_a_public_key_under_which_anybody_can_sign_is_refused(y, sign_bit):
+    y = y if y >= 0 else 2**255 - 19 + y
+    text = "whpk_" + base64.b64encode((y | sign_bit).to_bytes(32, "little")).decode()
+    with pytest.raises(ValueError, match="anybody can sign"):
+        parse_verifier("s", text)
+
+
+def test_under_such_a_key_a_signature_of_nobody_would_verify():
+    nobodys = "v1a," + base64.b64encode(bytes([1]) + bytes(63)).decode()
+    verifying = [verifies(PublicKey(name="zeros", key=bytes(32)), nobodys, b"%d" % number) for number in range(200)]
+    assert any(verifying)
+    assert not any(verifies(PUBLIC, nobodys, b"%d" % number) for number in range(200))
+
+
+def verifies(key, signature, body):
+    try:
+        return verify([key], headers(signature), body, now=NOW) is key
+    except SignatureError:
+        return False
+
+
 def test_each_side_is_told_when_it_is_given_the_key_of_the_other():
     with pytest.raises(ValueError, match=r"private key .* configure the public one"):
         parse_verifier("s", written(32, "whsk_"))

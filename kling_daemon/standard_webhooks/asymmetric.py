@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 _KEY_BYTES = 32
 _PAIR_BYTES = 64
 
+_FIELD = 2**255 - 19
+_Y_BITS = 2**255 - 1
+_EIGHTH = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _FIELD - 1, _EIGHTH, _FIELD - _EIGHTH})
+"""The y coordinates of the eight points whose order is 8 or less (RFC 8032 names the field and the curve)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PublicKey:
@@ -41,7 +47,12 @@ class PublicKey:
         key = key_bytes(name, text, PUBLIC)
         if len(key) != _KEY_BYTES:
             raise ValueError(f"webhook secret {name!r} is a public key of {len(key)} bytes, not of {_KEY_BYTES}")
-        return cls(name=name, key=key)
+        public = cls(name=name, key=key)
+        if _is_weak(key):
+            raise ValueError(
+                f"webhook secret {name!r} is a public key under which anybody can sign; give the sender's own"
+            )
+        return public
 
     def __repr__(self) -> str:
         return f"PublicKey(name={self.name!r})"
@@ -108,6 +119,11 @@ class SigningKey:
 
     def _public_bytes(self) -> bytes:
         return self._signs.public_key().public_bytes_raw()
+
+
+def _is_weak(key: bytes) -> bool:
+    """True for a point of small order, such as a placeholder of zeros: it verifies signatures that nobody has made."""
+    return (int.from_bytes(key, "little") & _Y_BITS) % _FIELD in _SMALL_ORDER
 
 
 def _ed25519(name: str) -> ModuleType:
