@@ -13,6 +13,8 @@ _PLAIN = {
     "string_type": "must be text in quotes",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
+    "byte_size": 'must be a size such as "64 KiB", or a number of bytes',
+    "byte_size_unit": 'must be a size such as "64 KiB", or a number of bytes',
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",

@@ -19,6 +19,8 @@ class DownloadConfig(HandlerConfig):
     """Also save the watermarked variant where there is one without a watermark."""
     sidecar: bool = True
     """Write a JSON record of the job and its files beside them."""
+    keep_free: pydantic.ByteSize = pydantic.ByteSize(512 * 1024**2)
+    """How much of the disk is left free; more than the daemon's `store.reserve`, so that downloads stop first."""
 
     @pydantic.field_validator("directory")
     @classmethod

@@ -25,6 +25,18 @@ class Folder:
 
     root: Path
     """The directory; it may itself be reached through symbolic links, for the operator chose it."""
+    keep_free: int = 0
+    """How many bytes of the disk are left to others: what would take some of them meets a full disk."""
+
+    def require_room(self, size: int) -> None:
+        """Raise OSError, as on a full disk, unless so many bytes more leave the others theirs."""
+        found = os.statvfs(self.root)
+        free = found.f_bavail * found.f_frsize
+        if free - size < self.keep_free:
+            words = (
+                f"{size:,} bytes more would leave less than {self.keep_free:,} (keep_free) of {free:,} that are free"
+            )
+            raise OSError(errno.ENOSPC, words, str(self.root))
 
     def read(self, path: Components, *, limit: int) -> bytes | None:
         """Return a small file's content; None when there is none or it is longer than the limit."""
@@ -58,6 +70,7 @@ class Folder:
 
     def append(self, path: Components, content: bytes | bytearray, *, offset: int) -> None:
         """Write into a file that exists, at its end; the same call again changes nothing."""
+        self.require_room(len(content))
         with self._file(path, os.O_WRONLY) as file:
             _write(file, content, offset)
 

@@ -37,7 +37,7 @@ _PART_LIFETIME = timedelta(days=30)
 @asynccontextmanager
 async def open_downloader(config: DownloadConfig, context: HandlerContext) -> AsyncIterator["Downloader"]:
     """Make sure that the directory can be written to; raise DownloadError, with what to do, when it cannot."""
-    folder = Folder(root=config.directory)
+    folder = Folder(root=config.directory, keep_free=config.keep_free)
     try:
         stale = await asyncio.to_thread(_prepare, folder)
     except OSError as error:

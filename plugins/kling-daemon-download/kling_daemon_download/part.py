@@ -81,8 +81,12 @@ class Part:
         self.note, self.size = note, size
 
     def begin(self, note: Note) -> None:
-        """Start anew. The old bytes go before the new note comes: a crash in between leaves nothing to mix up."""
+        """Start anew. The old bytes go before the new note comes: a crash in between leaves nothing to mix up.
+
+        A file that is announced to be too large for the disk is not begun.
+        """
         self.discard()
+        self._folder.require_room(note.size or 0)
         self._folder.create(self._path)
         self._folder.create(self._note_path, note.write())
         self.note = note

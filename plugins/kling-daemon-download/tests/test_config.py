@@ -8,7 +8,13 @@ from kling_daemon_download.config import DownloadConfig
 
 
 async def test_every_mistake_is_named_with_its_key_and_the_nearest_name():
-    config = {"director": "/srv", "path": "{jobid}/{index}", "sidecar": "perhaps", "watermarked": None}
+    config = {
+        "director": "/srv",
+        "path": "{jobid}/{index}",
+        "sidecar": "perhaps",
+        "watermarked": None,
+        "keep_free": "1 heap",
+    }
     with pytest.raises(ConfigError) as caught:
         await run_handler(plugin, make_event(), config=config)
     text = str(caught.value)
@@ -16,6 +22,7 @@ async def test_every_mistake_is_named_with_its_key_and_the_nearest_name():
     assert "handlers.tested.path: unknown field {jobid}; did you mean {job_id}?" in text
     assert "handlers.tested.sidecar: must be true or false" in text
     assert "handlers.tested.watermarked: must be true or false" in text
+    assert 'handlers.tested.keep_free: must be a size such as "64 KiB", or a number of bytes' in text
 
 
 def test_a_tilde_is_the_home_directory(monkeypatch):

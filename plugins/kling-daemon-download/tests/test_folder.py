@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -109,3 +110,12 @@ def test_no_call_leaves_a_descriptor_open(place):
         with pytest.raises(OSError, match=r".+"):
             place.digest(path)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_nothing_is_added_that_would_take_what_is_to_be_left_free(root):
+    Folder(root=root).create(("a",))
+    Folder(root=root, keep_free=1).append(("a",), b"x", offset=0)
+    with pytest.raises(OSError, match=r"1 bytes more would leave less than .* \(keep_free\)") as full:
+        Folder(root=root, keep_free=2**60).append(("a",), b"y", offset=1)
+    assert full.value.errno == errno.ENOSPC
+    assert (root / "a").read_bytes() == b"x"

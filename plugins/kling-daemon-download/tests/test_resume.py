@@ -200,6 +200,20 @@ async def test_a_full_disk_postpones_and_keeps_no_half_of_a_file(download, serve
     assert again.result["files"][0]["sha256"] == server.sha256
 
 
+async def test_what_would_take_what_is_to_be_left_free_is_not_begun_and_costs_no_attempt(download, server, folder):
+    run = await download(keep_free="1000TiB")
+    assert isinstance(run.outcome, Postponed)
+    assert run.outcome.after.total_seconds() == 300
+    assert (
+        f"{len(server.content):,} bytes more would leave less than 1,099,511,627,776,000 (keep_free)"
+        in run.outcome.reason
+    )
+    assert "make room" in run.outcome.reason
+    assert list((folder / ".partial").iterdir()) == []
+    again = await download(attempt=1, steps=run.steps)
+    assert again.result["files"][0]["sha256"] == server.sha256
+
+
 async def test_what_came_before_a_kill_is_continued_by_the_next_process(download, server, folder, target):
     server.script.append(server.stalling(2 * MIB + 7))
     code = f"""
