@@ -35,8 +35,11 @@ def examine_certificates(settings: Settings, now: datetime) -> tuple[list[Proble
 
 def doubt(certificate: Certificate, now: datetime) -> str | None:
     """Return what an operator should know about the certificate in use; None for nothing."""
+    if now < certificate.begins_at:
+        begin = f"{certificate.begins_at:%Y-%m-%d %H:%M} UTC"
+        return f"the certificate in {certificate.path} begins on {begin} only; clients refuse it until then"
     left = certificate.expires_at - now
-    if left > min(_AHEAD, certificate.lifetime / _SHARE):
+    if left > min(_AHEAD, (certificate.expires_at - certificate.begins_at) / _SHARE):
         return None
     end = f"{certificate.expires_at:%Y-%m-%d %H:%M} UTC"
     if left > timedelta():

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -63,14 +63,14 @@ class Certificate:
         return self._chain
 
     @property
+    def begins_at(self) -> datetime:
+        """From when on the certificate in use is valid."""
+        return self._in_use.begins
+
+    @property
     def expires_at(self) -> datetime:
         """Until when the certificate in use is valid."""
         return self._in_use.ends
-
-    @property
-    def lifetime(self) -> timedelta:
-        """For how long the certificate in use is valid from its first moment on."""
-        return self._in_use.ends - self._in_use.begins
 
     @property
     def has_changed(self) -> bool:

@@ -89,6 +89,14 @@ async def test_a_certificate_that_nobody_renews_is_told_of_in_time_and_again_whe
         assert await watched_one.told() == {}
 
 
+async def test_a_certificate_that_is_not_valid_yet_is_told_of_until_it_is(tmp_path, authority):
+    async with watched(tmp_path, authority.issue("one", ends_in=60 * DAY)) as watched_one:
+        watched_one.clock.set(watched_one.clock.now() - 31 * DAY)
+        assert " begins on " in (await watched_one.told())["receiver"]
+        watched_one.clock.advance(2 * DAY)
+        assert await watched_one.told() == {}
+
+
 async def test_of_a_certificate_that_lives_for_days_the_last_quarter_is_told(tmp_path, authority):
     pair = authority.issue("one", ends_in=6 * DAY)  # 36 days in all
     async with watched(tmp_path, pair) as watched_one:

@@ -69,6 +69,25 @@ async def test_a_new_pair_is_for_new_connections_and_old_ones_live_on(authority,
         assert writer.get_extra_info("ssl_object").getpeercert(binary_form=True) == was
 
 
+async def test_links_that_lead_to_another_pair_are_a_change(authority, tmp_path):
+    for name in ("one", "two"):
+        pair = authority.issue(name)
+        (tmp_path / name).mkdir()
+        for file in (pair.chain, pair.key):
+            file.rename(tmp_path / name / f"tls{file.suffix}")
+    current = tmp_path / "current"
+    current.symlink_to(tmp_path / "one")
+    pair = Pair(current / "tls.pem", current / "tls.key")
+    certificate, trusting = Certificate(pair.chain, pair.key), authority.trusting()
+    async with served(certificate) as address:
+        was = await shown(address, trusting)
+        (tmp_path / "next").symlink_to(tmp_path / "two")
+        (tmp_path / "next").rename(current)
+        assert certificate.has_changed
+        certificate.reload()
+        assert await shown(address, trusting) == pair.der != was
+
+
 async def test_half_a_renewal_changes_nothing_until_the_other_half_is_there(authority):
     pair, new = authority.issue("one"), authority.issue("two")
     certificate, trusting, was = Certificate(pair.chain, pair.key), authority.trusting(), pair.der
