@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from fakes.certificates import Authority
 from fakes.dispatching import until
 from fakes.names import Names
+from fakes.one_port import one_port
 from fakes.running_daemon import running_daemon, settings_of, trusting
 from recorded.kling_bodies import parsed
 
@@ -97,11 +98,10 @@ async def internet(pair):
     await runner.setup()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, OPEN, 0, ssl_context=context)
-        await site.start()
-        port = runner.addresses[0][1]
-        await stack.enter_async_context(await asyncio.start_server(witness, CLOSED, port))
-        yield port, fetched, connected
+        opened, closed = one_port(OPEN, CLOSED)
+        await web.SockSite(runner, opened, ssl_context=context).start()
+        await stack.enter_async_context(await asyncio.start_server(witness, sock=closed))
+        yield opened.getsockname()[1], fetched, connected
 
 
 def body_of(number, url):

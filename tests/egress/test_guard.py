@@ -1,7 +1,7 @@
 """What is connected to, over real sockets: names lead where a test says, and a witness listens where none may go."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fakes.names import Names
+from fakes.one_port import one_port
 
 from kling_daemon.egress import EgressClient
 from kling_daemon.egress.guard import GuardedResolver, guarded_connector
@@ -39,8 +40,11 @@ async def witnesses(answer=None):
 
     app = web.Application()
     app.router.add_get("/{path:.*}", serve)
-    async with TestServer(app, host=OPEN) as first, TestServer(app, host=CLOSED, port=first.port):
-        yield first.port, seen
+    async with AsyncExitStack() as stack:
+        for host, sock in zip((OPEN, CLOSED), one_port(OPEN, CLOSED), strict=True):
+            server = TestServer(app, host=host, socket_factory=lambda *_, sock=sock: sock)
+            await stack.enter_async_context(server)
+        yield server.port, seen
 
 
 async def read(client, url):
@@ -74,9 +78,15 @@ async def test_of_several_addresses_the_closed_ones_are_never_tried():
 
 async def test_where_the_open_one_cannot_be_reached_the_closed_one_is_not_tried_either():
     names = Names(a_example=[[CLOSED, OPEN]])
-    async with TestServer(web.Application(), host=CLOSED) as closed, only_open(lookup=names) as client:
-        with pytest.raises(HttpError, match=r"a\.example: Connect call failed") as caught:
-            await read(client, f"http://a.example:{closed.port}/")
+    refusing, witness = one_port(OPEN, CLOSED)
+    with refusing, witness:
+        witness.listen()
+        async with only_open(lookup=names) as client:
+            with pytest.raises(HttpError, match=r"a\.example: Connect call failed") as caught:
+                await read(client, f"http://a.example:{witness.getsockname()[1]}/")
+        witness.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            witness.accept()
     assert not isinstance(caught.value, HttpRefusedError)
 
 

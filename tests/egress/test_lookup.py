@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from fakes.dispatching import until
 
 from kling_daemon.egress import LOOPBACK, EgressClient
 from kling_daemon.egress.lookup import MOST, SystemLookup
@@ -71,6 +72,11 @@ async def test_no_more_threads_hang_than_are_allowed_and_they_make_room_when_the
     async with asyncio.TaskGroup() as tasks:
         for number in range(3 * MOST):
             tasks.create_task(ask(f"{number}.silent"), name=f"{number}")
+
+    async def all_hang():
+        return len(silent.asked) >= MOST
+
+    await until(all_hang)
     assert len(silent.asked) == MOST
     silent.over.set()
     assert await asyncio.wait_for(lookup.resolve("localhost"), 20)
