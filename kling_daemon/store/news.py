@@ -86,5 +86,6 @@ class Recorded:
 
     effect: Effect
     job: Job | None
+    """The job that it is about; of what was ignored, one that it may be about, since no task is known of it yet."""
     events: tuple[JobEvent, ...]
     evicted_hints: int = 0

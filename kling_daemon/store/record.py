@@ -7,7 +7,7 @@ a job. State rules stand in the core alone; the unique indexes of the schema gua
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -21,44 +21,14 @@ from kling_daemon.store.bulk import BulkInsert, marks
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.evidence import Evidence
 from kling_daemon.store.fanout import Fanout
-from kling_daemon.store.hints import HintDesk, HintRow
+from kling_daemon.store.group import Group
+from kling_daemon.store.hints import HintDesk
 from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.news import Effect, HintWeight, News, Recorded
 from kling_daemon.store.prompts import Prompts
 from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row, to_row, to_snapshot
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.statements import Statements
-
-
-@dataclass(slots=True)
-class _Group:
-    """What one transaction knows and has yet to write."""
-
-    by_id: dict[str, StoredJob]
-    by_task: dict[str, StoredJob]
-    unanswered: dict[str, str]
-    """The ids of jobs whose create has not been answered yet, by external id."""
-    changed: dict[int, StoredJob] = field(default_factory=dict)
-    """The jobs that must be written."""
-    altered: set[int] = field(default_factory=set)
-    """Those of which the database may hold events that must not change with them."""
-    moves: list[tuple[StoredJob, Change]] = field(default_factory=list)
-    """What made a job's state rise, and the job right after it, in the order in which it happened."""
-    reports: list[tuple[Any, ...]] = field(default_factory=list)
-    events: list[tuple[Any, ...]] = field(default_factory=list)
-    settled: list[int] = field(default_factory=list)
-    hints: list[HintRow] = field(default_factory=list)
-    happened: list[tuple[int, int, JobEvent]] = field(default_factory=list)
-
-    def keep(self, stored: StoredJob) -> None:
-        """Make a changed job what the rest of the group sees, and have it written."""
-        before = self.by_id.get(stored.job.id)
-        if before is not None and before.job != stored.job:
-            self.altered.add(before.seq)
-        self.by_id[stored.job.id] = stored
-        if stored.job.task_id is not None:
-            self.by_task[stored.job.task_id] = stored
-        self.changed[stored.seq] = stored
 
 
 class Recorder:
@@ -112,7 +82,7 @@ class Recorder:
 
     def make(self, db: sqlite3.Connection, job: Job, *, callback_expected: bool, now: datetime) -> Recorded:
         """Store a job that we are about to submit, with its first event."""
-        group = _Group(by_id={}, by_task={}, unanswered={})
+        group = Group(by_id={}, by_task={}, unanswered={})
         self._evidence.begin(db, (), {})
         following = Following(callback_expected=callback_expected)
         stored = StoredJob(seq=self._sequences.next("jobs"), job=job, following=following)
@@ -122,7 +92,7 @@ class Recorder:
         self._write(db, group, now)
         return Recorded(effect=Effect.ADVANCED, job=job, events=events)
 
-    def _load(self, db: sqlite3.Connection, units: Sequence[News]) -> _Group:
+    def _load(self, db: sqlite3.Connection, units: Sequence[News]) -> Group:
         tasks: set[str] = set()
         ids: set[str] = set()
         external_ids: set[str] = set()
@@ -135,7 +105,7 @@ class Recorder:
                 tasks.add(news.report.task_id)
             if news.report is not None and news.report.external_id is not None:
                 external_ids.add(news.report.external_id)
-        group = _Group(by_id={}, by_task={}, unanswered={})
+        group = Group(by_id={}, by_task={}, unanswered={})
         if tasks:
             self._add(group, db.execute(self._sql["load_by_task"], (self._account, to_json_text(list(tasks)))))
         if ids:
@@ -146,7 +116,7 @@ class Recorder:
         return group
 
     @staticmethod
-    def _add(group: _Group, rows: Iterable[Sequence[Any]]) -> None:
+    def _add(group: Group, rows: Iterable[Sequence[Any]]) -> None:
         for row in rows:
             stored = from_row(row)
             group.by_id[stored.job.id] = stored
@@ -155,7 +125,7 @@ class Recorder:
             elif stored.job.external_id is not None:
                 group.unanswered[stored.job.external_id] = stored.job.id
 
-    def _record(self, group: _Group, news: News, now: datetime) -> tuple[Effect, Job | None]:
+    def _record(self, group: Group, news: News, now: datetime) -> tuple[Effect, Job | None]:
         if news.hint is not None:
             effect, job = self._hint(group, news, now)
         elif news.report is None:
@@ -166,14 +136,14 @@ class Recorder:
             self._evidence.keep(news, news.callback, group.by_id[job.id].seq if job is not None else None)
         return effect, job
 
-    def _report(self, group: _Group, news: News, report: Report, now: datetime) -> tuple[Effect, Job | None]:
+    def _report(self, group: Group, news: News, report: Report, now: datetime) -> tuple[Effect, Job | None]:
         known = self._find(group, news, report)
         if news.only_if is not None and (known is None or known.following != news.only_if):
             return Effect.IGNORED, known.job if known is not None else None
         if known is None and not (news.adopt and report.task_id is not None and report.task_id not in group.by_task):
             if news.callback is not None:
                 self._evidence.keep(news, news.callback, None)
-            return Effect.IGNORED, None
+            return Effect.IGNORED, self._perhaps(group, news, now)
         if known is None:
             seq = self._sequences.next("jobs")
             change = adopt(report, self._account, news.tags)
@@ -210,7 +180,7 @@ class Recorder:
         return effect, change.job
 
     @staticmethod
-    def _find(group: _Group, news: News, report: Report) -> StoredJob | None:
+    def _find(group: Group, news: News, report: Report) -> StoredJob | None:
         """Find the job: by Kling's id, else the one that we named or gave this external id and that has no task yet."""
         if report.task_id is not None and (known := group.by_task.get(report.task_id)) is not None:
             return known if news.job_id in (None, known.job.id) else None
@@ -220,13 +190,21 @@ class Recorder:
         ours = group.by_id.get(named) if named is not None else None
         if ours is None or report.external_id not in (None, ours.job.external_id):
             return None
-        if ours.job.task_id is None and news.callback is not None and news.callback.secret is None:
-            # Believed for the capability of a job that has no task yet: it must not give it another job's task.
-            return ours if report.external_id == ours.job.external_id else None
+        if ours.job.task_id is None and news.callback is not None and report.external_id != ours.job.external_id:
+            # It came with the capability of a job that has no task yet, and must not give it another job's task.
+            return None
         # A job keeps the task that it got first: a report about another task is none of its business.
         return ours if report.task_id is None or ours.job.task_id is None else None
 
-    def _hint(self, group: _Group, news: News, now: datetime) -> tuple[Effect, Job | None]:
+    def _perhaps(self, group: Group, news: News, now: datetime) -> Job | None:
+        """Return the job that news is perhaps about, as it has no task yet; Kling is asked once there is one."""
+        named = group.by_id.get(news.job_id) if news.job_id is not None else None
+        if named is None or named.job.task_id is not None:
+            return None
+        group.keep(replace(named, following=named.following.prompted_at(now, named.job, now)))
+        return named.job
+
+    def _hint(self, group: Group, news: News, now: datetime) -> tuple[Effect, Job | None]:
         """Have Kling asked: soon about a job that is named with weight, else about the task when there is time."""
         named = group.by_id.get(news.job_id) if news.job_id is not None else None
         # The job of a capability may be gone: a restored backup never knew it. Then anybody could name its task.
@@ -246,14 +224,14 @@ class Recorder:
         group.hints.append((seq, self._account, news.hinted_task_id, to_millis(now), is_signed))
         return Effect.HINTED, named.job if named is not None and weight is news.hint else None
 
-    def _keep_report(self, group: _Group, report: Report, job: int, callback: int | None, effect: Effect) -> None:
+    def _keep_report(self, group: Group, report: Report, job: int, callback: int | None, effect: Effect) -> None:
         group.reports.append((
             self._sequences.next("reports"), job, callback, str(report.source),
             str(report.state) if report.state else None, str(effect), optional(to_millis, report.updated_at),
             to_millis(report.received_at),
         ))  # fmt: skip
 
-    def _emit(self, group: _Group, now: datetime) -> Iterator[tuple[JobEvent, ...]]:
+    def _emit(self, group: Group, now: datetime) -> Iterator[tuple[JobEvent, ...]]:
         """Make the events of each move; those whose job has changed since within this group keep a copy of it."""
         millis = to_millis(now)
         emitted = []
@@ -270,7 +248,7 @@ class Recorder:
             emitted.append(events)
         return iter(emitted)
 
-    def _write(self, db: sqlite3.Connection, group: _Group, now: datetime) -> int:
+    def _write(self, db: sqlite3.Connection, group: Group, now: datetime) -> int:
         """Write the group's rows and return how many hints gave way."""
         if group.altered:
             # Before the jobs are saved: it copies what their rows still say.

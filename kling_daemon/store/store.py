@@ -44,8 +44,7 @@ class Store:
 
     Every method that writes returns when its unit is committed with a sync of the write-ahead log, and raises
     StoreUnavailableError, leaving no trace, when that is not possible. What was committed survives `kill -9` and
-    power loss. What people and programs are shown is `store.read`, of events `store.events`; what is to be done is
-    `store.due`, and what a replay would do `store.replays`.
+    power loss. It is read by `read` (what is shown), `events`, `due` (what is to be done) and `replays`.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ import structlog
 
 from kling_daemon import __version__
 from kling_daemon.clock import Clock
-from kling_daemon.jobs import JobState
+from kling_daemon.jobs import Job, JobState
 from kling_daemon.kling.bodies import Flaw, UnreadableError, read_body
 from kling_daemon.kling.dialects import read_task
 from kling_daemon.reports import Report, Source
@@ -152,7 +152,7 @@ class Inbox:
             for place, outcome in enumerate(outcomes)
             if isinstance(outcome, Recorded)
             and outcome.effect is Effect.IGNORED
-            and (follow_up := self._follow_up(news[place])) is not None
+            and (follow_up := self._follow_up(news[place], outcome.job)) is not None
         }
         if follow_ups:
             for place, outcome in zip(follow_ups, await self._record_each([*follow_ups.values()]), strict=True):
@@ -232,8 +232,11 @@ class Inbox:
         # The console's test button sends a signed `submitted` with a made-up id: that alone makes no job.
         return self._adopt and report.state is not JobState.SUBMITTED
 
-    def _follow_up(self, ignored: News) -> News | None:
-        """Return what can be made of a report that its callback's address was no use for, step by step."""
+    def _follow_up(self, ignored: News, perhaps: Job | None) -> News | None:
+        """Return what can be made of a report that its callback's address was no use for, step by step.
+
+        perhaps: a job that it may be about, though nothing in it says so.
+        """
         report, raw = ignored.report, ignored.callback
         if report is None:
             return None
@@ -242,6 +245,9 @@ class Inbox:
                 # Believed for its capability, but not fit for that job: then it is a hint about it, like any other.
                 raw = replace(raw, verdict=VerdictKind.HINT.value)
                 return self._news(VerdictKind.HINT, report, raw, ignored.job_id)
+            if perhaps is not None:
+                # Kling, asked, tells what create the task is of; until then it is neither this job's nor a new one's.
+                return News(hint=HintWeight.JOB, hinted_task_id=report.task_id)
             # Kling signed it, so it is true of the task that it names, also where it came to another job's address.
             return News(report=report, adopt=self._adopts(report))
         if self._adopt and not self._adopts(report):
