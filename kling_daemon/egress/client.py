@@ -25,7 +25,10 @@ from kling_daemon.http_client import HttpError, HttpRefusedError, HttpResponse
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FOLLOWED_METHODS = frozenset({"GET", "HEAD"})
-_CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_FOR_ANYBODY = frozenset(
+    {"accept", "accept-language", "if-match", "if-modified-since", "if-none-match", "if-range", "range", "user-agent"}
+)
+"""What goes along to another origin. Keys are sent in headers of any name, so these are named and not those."""
 _READ_BUFFER = 256 * 1024
 
 
@@ -91,7 +94,7 @@ class EgressClient:
     ) -> AsyncIterator[HttpResponse]:
         """Send a request and give its answer, whatever its status; redirects are followed for GET and HEAD only.
 
-        `Authorization` and cookies do not follow a redirect to another origin. Raises HttpRefusedError when
+        Headers that may be credentials do not follow a redirect to another origin. Raises HttpRefusedError when
         `[egress]` forbids the address, or one that it redirects to; HttpError when no answer comes.
         """
         method = method.upper()
@@ -113,7 +116,8 @@ class EgressClient:
                 answer.release()
             origin, target = target, resolve(target, location)
             if (target.scheme, target.host, target.port) != (origin.scheme, origin.host, origin.port):
-                sent = {name: value for name, value in sent.items() if name.lower() not in _CREDENTIALS}
+                sent = {name: value for name, value in sent.items() if name.lower() in _FOR_ANYBODY}
+                body = None
         raise HttpError(f"{target.raw_host}: more than {MAX_REDIRECTS} redirects")
 
     async def _ask(

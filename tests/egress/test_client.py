@@ -143,7 +143,7 @@ async def test_credentials_do_not_follow_a_redirect_to_another_origin():
     seen = {}
 
     async def file(request):
-        seen.update(request.headers)
+        seen.update(request.headers, body=await request.text())
         return web.Response()
 
     async with serving(file=file) as other:
@@ -152,11 +152,13 @@ async def test_credentials_do_not_follow_a_redirect_to_another_origin():
             raise web.HTTPFound(f"{other}/file")
 
         async with serving(there=there) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
-            headers = {"Authorization": "Bearer x", "cookie": "a=b", "Range": "bytes=0-1"}
-            await read(client, f"{base}/there", headers=headers)
+            headers = {"Authorization": "Bearer x", "cookie": "a=b", "X-Api-Key": "k", "Range": "bytes=0-1"}
+            await read(client, f"{base}/there", headers=headers, body=b"secret")
     assert seen["Range"] == "bytes=0-1"
     assert "Authorization" not in seen
     assert "Cookie" not in seen
+    assert "X-Api-Key" not in seen
+    assert seen["body"] == ""
 
 
 async def test_a_loop_of_redirects_ends():
