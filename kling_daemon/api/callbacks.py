@@ -42,12 +42,25 @@ class CallbacksQuery(Paging):
     since: Moment | None = None
     """Only those that came for the first time from this moment on."""
 
+    @property
+    def before(self) -> int | None:
+        """Before which number the part begins; None for the latest."""
+        return self.cursor
+
 
 class ChecksQuery(CallbacksQuery):
     """Which kept callbacks are checked."""
 
     callback: Annotated[str, pydantic.Field(pattern=_NUMBER)] | None = None
     """Only the one with this id."""
+
+    @property
+    def before(self) -> int | None:
+        """Before which number the part begins: it has the one that is asked for as its first."""
+        if self.callback is None:
+            return self.cursor
+        behind = int(self.callback) + 1
+        return behind if self.cursor is None else min(behind, self.cursor)
 
 
 class CallbackRoutes(Routes):
@@ -57,7 +70,7 @@ class CallbackRoutes(Routes):
     async def list_callbacks(self, query: CallbacksQuery) -> Page[CallbackModel]:
         """List the kept callbacks, the latest first.
 
-        A part looks at some hundred callbacks at most: where few are asked for, it may have fewer than `limit`, even
+        A part looks at a thousand callbacks at most: where few are asked for, it may have fewer than `limit`, even
         none, and the list goes on as long as there is a `next`.
         """
         rows, further = await self._part(query)
@@ -70,14 +83,11 @@ class CallbackRoutes(Routes):
         In parts, as they are listed; the secrets stay where they are.
         """
         pages, trust = self._read.callback_pages, self._services.trust()
+        rows, further = await self._part(query)
         if query.callback is not None:
-            number = int(query.callback)
-            found, _ = await pages.falling(limit=1, before=number + 1)
-            rows, further = [row for row in found if row.id == number], None
+            rows, further = [row for row in rows if row.id == int(query.callback)], None
             if not rows:
                 raise ProblemError(HTTPStatus.NOT_FOUND, "no callback has this id")
-        else:
-            rows, further = await self._part(query)
         items = []
         for row in rows:  # one by one: a hundred bodies may be a hundred megabytes
             kept = await pages.evidence(row.id)
@@ -90,7 +100,7 @@ class CallbackRoutes(Routes):
     async def _part(self, query: CallbacksQuery) -> tuple[list[CallbackRow], int | None]:
         job = None if query.job is None else await find_job(self._read, query.job)
         wanted = CallbackFilter(job_id=job.id if job else None, verdict=query.verdict, since=query.since)
-        return await self._read.callback_pages.falling(wanted, limit=query.limit, before=query.cursor)
+        return await self._read.callback_pages.falling(wanted, limit=query.limit, before=query.before)
 
 
 def _model(row: CallbackRow) -> CallbackModel:

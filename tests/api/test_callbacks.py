@@ -153,6 +153,9 @@ async def test_those_of_a_job_or_a_single_one_are_checked(tmp_path):
         assert await findings(daemon, callback=second) == [("failed", None, "no_match")]
         with pytest.raises(DaemonError, match="no callback has this id"):
             await daemon.check_callbacks(callback=10**6)
+        assert await findings(daemon, callback=first, job=job.id) == [("verified", "vendor", None)]
+        with pytest.raises(DaemonError, match="no callback has this id"):
+            await daemon.check_callbacks(callback=second, job=job.id)
 
 
 async def test_the_numbers_tell_which_secret_signed_how_many_and_when_last(tmp_path):
