@@ -48,18 +48,27 @@ class DatabaseFiles:
 
 
 def refuse_remains(path: Path) -> None:
-    """Raise StoreError where there is a log with commits but no database that they belong to.
+    """Raise StoreError where a database was and is not any more, though something of it is left.
 
-    SQLite would throw the log away and begin an empty database, as if there had never been anything.
+    That is a log with commits but no database that they belong to, which SQLite would throw away, or a database without
+    a byte among the other files of a daemon. In both cases it would begin as if there had never been anything. A file
+    without a byte alone is what a very first start leaves that was cut off.
     """
     found, log = _stat(os.fspath(path)), _stat(f"{path}{LOG_SUFFIX}")
-    if log is None or not log.st_size or (found is not None and found.st_size):
+    if found is not None and found.st_size:
         return
-    what, log_name = "is gone" if found is None else "is empty", f"{path.name}{LOG_SUFFIX}"
-    raise StoreError(
-        f"the database {path} {what}, but {log_name} beside it holds commits that belong to it; nothing was changed. "
-        f"Put the database back, or a backup and remove {log_name}; or remove both files to begin with nothing"
-    )
+    log_name = f"{path.name}{LOG_SUFFIX}"
+    if log is not None and log.st_size:
+        raise StoreError(
+            f"the database {path} {'is gone' if found is None else 'is empty'}, but {log_name} beside it holds commits "
+            f"that belong to it; nothing was changed. Put the database back, or a backup and remove {log_name}; or "
+            "remove both files to begin with nothing"
+        )
+    if found is not None and any(not file.name.startswith(path.name) for file in path.parent.iterdir()):
+        raise StoreError(
+            f"the database {path} is empty, but was used before: somebody emptied it, or broke off a copy; nothing "
+            "was changed. Put a backup in its place, or remove it to begin with nothing"
+        )
 
 
 def _stat(path: str) -> os.stat_result | None:

@@ -21,7 +21,13 @@ class SignedCallbacks:
     async def post(self, daemon: DaemonProcess, *, size: int = 100) -> int:
         """Post one, and return the status of the answer, which is 200, or 503 with when to come again."""
         self._number += 1
-        task_id = f"t{self._number}"
+        return await self._post(daemon, f"t{self._number}", size)
+
+    async def post_again(self, daemon: DaemonProcess) -> list[int]:
+        """Post once more what was promised, as Kling would."""
+        return [await self._post(daemon, task_id, 100) for task_id in sorted(self.promised)]
+
+    async def _post(self, daemon: DaemonProcess, task_id: str, size: int) -> int:
         body = json.dumps({"id": task_id, "status": "succeeded", "update_time": 1, "message": "x" * size}).encode()
         answer = await daemon.post_signed(body, webhook_id=task_id)
         if answer.status == 200:

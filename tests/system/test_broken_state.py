@@ -100,6 +100,37 @@ async def test_commits_without_the_database_that_they_belong_to_are_not_thrown_a
     await goes_on(machine, callbacks)
 
 
+async def test_a_database_without_a_byte_is_not_taken_for_a_new_one(machine):
+    callbacks = await used(machine)
+    database = machine.state / "kling.db"
+    before = database.read_bytes()
+    os.truncate(database, 0)
+    assert "is empty, but was used before" in refused(machine)
+    database.write_bytes(before)
+    await goes_on(machine, callbacks)
+
+
+@pytest.mark.parametrize("harm", ["in the middle", "cut short", "emptied", "all of it"])
+async def test_a_log_that_is_damaged_ends_there_and_what_is_sent_again_is_kept(machine, harm):
+    callbacks = await used(machine, cut_off=True)
+    log = machine.state / "kling.db-wal"
+    size = log.stat().st_size
+    match harm:
+        case "in the middle":
+            overwrite(log, b"\xff" * 100, at=size * 3 // 4)
+        case "all of it":
+            overwrite(log, b"\xff" * size)
+        case _:
+            os.truncate(log, size * 3 // 4 if harm == "cut short" else 0)
+    async with machine.daemon() as daemon:
+        kept = {job["task_id"] for job in await daemon.jobs()}
+        assert kept <= callbacks.promised
+        assert await callbacks.post_again(daemon) == [200] * len(callbacks.promised)
+        assert await daemon.stop() == 0
+        assert "Traceback" not in daemon.text
+    await goes_on(machine, callbacks)
+
+
 @pytest.mark.parametrize(
     ("name", "mode", "words"),
     [
