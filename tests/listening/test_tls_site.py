@@ -113,20 +113,28 @@ def strange_openings():
         yield OPENING[: draw.randrange(5)] + draw.randbytes(draw.randrange(1, 600))
 
 
+async def heard_after(opening, address):
+    """Say something, and return what is said until the connection ends."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(opening)
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
 async def test_who_speaks_no_tls_is_hung_up_on_and_writes_no_line_of_the_log(authority, certificate, caplog, capsys):
     unhandled = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
     with caplog.at_level(logging.DEBUG):
-        async with served(certificate, porter=Porter(Patience(head=timedelta(milliseconds=200)))) as address:
-            for opening in strange_openings():
-                reader, writer = await asyncio.open_connection(address.host, address.port)
-                writer.write(opening)
-                try:
-                    heard = await reader.read()
-                except ConnectionError:
-                    heard = b""
-                assert heard == b"" or (heard[0] == 0x15 and len(heard) <= 14), "an alert of TLS, and nothing else"
-                writer.close()
+        async with served(certificate, porter=Porter(Patience(head=timedelta(seconds=3)))) as address:
+            async with asyncio.TaskGroup() as tasks:
+                heard = [tasks.create_task(heard_after(opening, address)) for opening in strange_openings()]
+            for each in heard:
+                alert = await each
+                assert alert == b"" or (alert[0] == 0x15 and len(alert) <= 14), "an alert of TLS, and nothing else"
             with pytest.raises(ssl.SSLCertVerificationError):
                 await asyncio.open_connection(address.host, address.port, ssl=ssl.create_default_context())
             reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
@@ -139,7 +147,7 @@ async def test_who_speaks_no_tls_is_hung_up_on_and_writes_no_line_of_the_log(aut
 
 
 async def test_many_who_never_agree_on_tls_keep_nobody_waiting_and_are_hung_up_on(authority, certificate):
-    async with served(certificate, porter=Porter(Patience(head=timedelta(seconds=1)))) as address:
+    async with served(certificate, porter=Porter(Patience(head=timedelta(seconds=3)))) as address:
         silent = [await asyncio.open_connection(address.host, address.port) for _ in range(200)]
         reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
         writer.write(POST % (b"short", 1, b"x"))
