@@ -175,7 +175,9 @@ class Recorder:
             group.settled.append(seq)
         # The first answer since is kept although it tells nothing new: it shows that Kling, asked by us, knew the job.
         is_first_answer = news.polled_at is not None and known is not None and not known.following.polls
-        if effect is not Effect.UNCHANGED or callback is not None or is_first_answer:
+        # What came with one of very many unsigned callbacks, of which no more are kept, leaves no row either.
+        is_evident = callback is not None or news.callback is None
+        if change.advanced or (is_evident and (effect is not Effect.UNCHANGED or callback or is_first_answer)):
             self._keep_report(group, report, seq, callback, effect)
         return effect, change.job
 
@@ -199,7 +201,8 @@ class Recorder:
     def _perhaps(self, group: Group, news: News, now: datetime) -> Job | None:
         """Return the job that news is perhaps about, as it has no task yet; Kling is asked once there is one."""
         named = group.by_id.get(news.job_id) if news.job_id is not None else None
-        if named is None or named.job.task_id is not None:
+        is_of_another = news.report is not None and news.report.task_id in group.by_task
+        if named is None or named.job.task_id is not None or is_of_another:
             return None
         group.keep(replace(named, following=named.following.prompted_at(now, named.job, now)))
         return named.job

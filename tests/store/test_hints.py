@@ -1,8 +1,10 @@
 """Task ids that wait to be asked about: each once, bounded, and of a flood the first ones and the last ones."""
 
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
 
-from kling_daemon.store import HintWeight, News, Store
+from kling_daemon.store import DATABASE, HintWeight, News, Store
+from kling_daemon.store.migrate import migrate, migrations
 from kling_daemon.testing.clock import ManualClock
 
 
@@ -73,6 +75,20 @@ async def test_one_that_is_named_again_while_kling_is_asked_is_asked_about_again
         await store.record_each(named("again"))
         await store.drop_hints(asked)
         assert await waiting(store) == ["again"]
+        await store.drop_hints(await store.due.hints(9))
+        assert await waiting(store) == []
+
+
+async def test_what_an_earlier_version_kept_waits_without_weight(tmp_path):
+    database = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
+    with closing(database):
+        migrate(database, migrations()[:9], before=lambda _version: None)
+        database.execute(
+            "INSERT INTO hints (seq, account, task_id, received_at, asked) VALUES (7, 'default', 'old', 1, 0)"
+        )
+    async with opened(tmp_path) as store:
+        await store.record_each(named("new"))
+        assert await waiting(store) == ["old", "new"]
         await store.drop_hints(await store.due.hints(9))
         assert await waiting(store) == []
 

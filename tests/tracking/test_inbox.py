@@ -159,6 +159,39 @@ async def test_one_that_is_believed_for_its_capability_does_not_take_another_job
         assert (stored.job.id, stored.following.prompted) == (A, True)
 
 
+async def test_a_signed_one_about_a_known_task_is_true_of_it_at_the_address_of_a_job_without_one_too(tmp_path):
+    async with world(tmp_path) as here:
+        mine = await made(here, A, "ea")
+        await here.signed(said("b", "processing"))
+        assert (await here.signed(said("b", "succeeded"), mine)).status == 200
+        assert await here.jobs() == {None: "queued", "b": "succeeded"}
+        await answered(here, A, "a")
+        assert await here.jobs() == {"a": "submitted", "b": "succeeded"}
+
+
+async def test_a_signed_one_about_an_unknown_task_waits_for_what_kling_says_of_it(tmp_path):
+    async with world(tmp_path) as here:
+        mine = await made(here, A, "ea")
+        assert (await here.signed(said("b", "succeeded"), mine)).status == 200
+        assert await here.jobs() == {None: "queued"}
+        assert [hint.task_id for hint in await here.store.due.hints(9, signed=True)] == ["b"]
+        await answered(here, A, "b")
+        assert await here.jobs() == {"b": "submitted"}, "it was its task after all"
+        assert len(await here.store.due.due_polls(here.clock.now(), 9)) == 1
+
+
+async def test_contradictions_for_a_capability_leave_no_more_rows_than_bodies_are_kept(tmp_path):
+    async with world(tmp_path, confirm=Confirm.NEVER) as here:
+        await here.signed(said("a", "succeeded"))
+        job_id = (await here.store.read.job("a")).id
+        for number in range(60):
+            body = json.dumps(said("a", "failed", number=number)).encode()
+            assert (await here.inbox.take([], body, capability(job_id))).status == 200
+        history = await here.store.read.history(job_id, limit=999)
+        assert [entry.effect for entry in history.entries].count("contradicted") == 19
+        assert (await here.store.read.job("a")).contradicted
+
+
 async def test_one_that_is_believed_for_its_capability_may_overtake_the_creates_answer(tmp_path):
     async with world(tmp_path, confirm=Confirm.NEVER) as here:
         mine = await made(here, A, "ea")
