@@ -8,6 +8,7 @@ from contextlib import suppress
 from fakes.daemon_process import Machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded.kling_bodies import raw
 
 from kling_daemon.prove.raw_requests import callback, mutated, pieces
 
@@ -16,6 +17,11 @@ NO_LIMIT = "1000000"
 LISTENED = 0.05
 """How many seconds an answer is waited for to what may be no whole request."""
 WITHIN = 5.0
+RECORDED = [
+    b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    % (PATH.encode(), len(body), body)
+    for body in map(raw, ("new_callback_succeeded_video", "legacy_callback_succeed_video", "legacy_callback_failed"))
+]
 SEEDS = st.integers(0, 2**63)
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 20), st.binary(max_size=20)), max_size=5)
 """Where, how many bytes are cut out there, and what is put in their place."""
@@ -59,7 +65,7 @@ async def test_no_accident_to_a_callback_makes_an_error_a_traceback_or_a_hang(tm
         @given(SEEDS, EDITS, st.booleans())
         def send(seed, edits, by_dice):
             dice = random.Random(seed)  # noqa: S311 - repeatable is the purpose
-            whole = callback(dice, PATH, signed=False, legacy=dice.random() < 0.5)
+            whole = dice.choice([callback(dice, PATH, signed=False, legacy=True), *RECORDED])
             damaged = mutated(dice, whole) if by_dice else edited(whole, edits)
             got = exchange(port, pieces(dice, damaged), LISTENED)
             statuses = [int(status) for status in re.findall(rb"^HTTP/1\.[01] (\d{3}) ", got, re.MULTILINE)]
