@@ -65,8 +65,8 @@ def test_a_port_in_use_is_named(machine, listener):
 
 
 DAMAGED = (
-    "it is damaged: stop the daemon and put a backup in its place, or have `sqlite3 kling.db .recover` save what can "
-    "be read (docs/operations.md, The database is damaged)"
+    "it is damaged: stop the daemon and put a backup in its place, or save what can be read "
+    "(docs/operations.md, The database is damaged)"
 )
 
 
