@@ -69,9 +69,7 @@ async def _crash(name: str, plan: Plan, scale: Scale, *, key_pair: bool) -> Outc
     wanted = orders(plan.dice(name, "orders"), scale.jobs, legacy=key_pair)
     async with (
         SimulatedKling.running(folder, seed=plan.seed, options=KLING) as kling,
-        PrivateDaemon.living_in(
-            folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice, key_pair=key_pair
-        ) as daemon,
+        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=WITNESSES, key_pair=key_pair) as daemon,
     ):
         placing, tokens = Placing(wanted, daemon, kling), Tokens(daemon, plan.dice(name, "tokens"))
         async with asyncio.TaskGroup() as tasks:

@@ -65,12 +65,10 @@ LONG = Scale(jobs=667, flood=Flood(forged=10_000, per_second=500), kling=("--sub
 async def forgery(plan: Plan, scale: Scale | None = None) -> Outcome:
     """Post forged callbacks while true ones come, check that these alone counted, and see what the others left."""
     scale = scale or (SHORT if plan.short else LONG)
-    folder, dice, flood = plan.folder(NAME), plan.dice(NAME), scale.flood
+    folder, flood = plan.folder(NAME), scale.flood
     async with (
         SimulatedKling.running(folder, seed=plan.seed, options=(_PATIENT, *scale.kling)) as kling,
-        PrivateDaemon.living_in(
-            folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice, more=CALLED_BACK
-        ) as daemon,
+        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=WITNESSES, more=CALLED_BACK) as daemon,
     ):
         program = await daemon.start()
         if not await daemon.ready(program):

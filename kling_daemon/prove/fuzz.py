@@ -45,12 +45,10 @@ class _Tally:
 async def fuzz(plan: Plan, lasting: timedelta | None = None) -> Outcome:
     """Send damaged callbacks over real sockets for some time, and whole ones among them."""
     lasting = lasting or (SHORT if plan.short else LONG)
-    folder, dice, tally = plan.folder(NAME), plan.dice(NAME), _Tally()
+    folder, tally = plan.folder(NAME), _Tally()
     async with (
         SimulatedKling.running(folder, seed=plan.seed, options=()) as kling,
-        PrivateDaemon.living_in(
-            folder, kling_url=kling.url, witnesses=[WitnessSetting(name="swift")], dice=dice
-        ) as daemon,
+        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=[WitnessSetting(name="swift")]) as daemon,
     ):
         program = await daemon.start()
         if not await daemon.ready(program):

@@ -48,7 +48,7 @@ async def poison(plan: Plan) -> Outcome:
     wanted.insert(count // 2, fatal)
     async with (
         SimulatedKling.running(folder, seed=plan.seed, options=KLING) as kling,
-        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice) as daemon,
+        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=WITNESSES) as daemon,
         asyncio.timeout(_PATIENCE.total_seconds()),
         asyncio.TaskGroup() as tasks,
     ):

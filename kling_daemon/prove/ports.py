@@ -8,8 +8,12 @@ _RANGE = range(20_000, 32_000)
 _TRIES = 200
 
 
-def free_port(dice: random.Random) -> int:
-    """Return a port on which nobody listens on loopback; OSError when none is found."""
+def free_port() -> int:
+    """Return a port on which nobody listens on loopback; OSError when none is found.
+
+    Chosen by no seed: campaigns that run side by side with the same one would take each other's callbacks.
+    """
+    dice = random.SystemRandom()
     for _ in range(_TRIES):
         port = dice.choice(_RANGE)
         with socket.socket() as probe:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -42,7 +41,6 @@ class PrivateDaemon:
         *,
         kling_url: str,
         witnesses: Sequence[WitnessSetting],
-        dice: random.Random,
         stop_timeout: timedelta = timedelta(seconds=20),
         key_pair: bool = False,
         more: Mapping[str, Mapping[str, Any]] | None = None,
@@ -58,7 +56,7 @@ class PrivateDaemon:
             "KLING_WEBHOOK_SECRETS": SECRET,
             "PYTHONUNBUFFERED": "1",
         }
-        port = free_port(dice)
+        port = free_port()
         daemon = cls(folder=folder, port=port, witnesses=tuple(witnesses), environ=environ, runs=[])
         daemon.configure(kling_url=kling_url, witnesses=witnesses, stop_timeout=stop_timeout, more=more)
         try:

@@ -83,7 +83,6 @@ async def _try(phase: Phase, folder: Path, dice: random.Random) -> Trial:
             folder,
             kling_url=silence.url if phase.silent else kling.url,
             witnesses=[phase.witness],
-            dice=dice,
             stop_timeout=LIMIT,
         ) as daemon,
         AsyncExitStack() as held,

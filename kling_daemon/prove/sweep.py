@@ -134,10 +134,9 @@ async def _try_all(plan: Plan, points: Sequence[Kill]) -> list[Trial]:
 async def _try(plan: Plan, folder: Path, point: Kill | None) -> Trial:
     """Run a daemon under strace from its first start to its stop or its death, then once more, and check everything."""
     wanted = _orders(folder.name)
-    dice = plan.dice(NAME, folder.name)
     async with (
         SimulatedKling.running(folder, seed=plan.seed, options=KLING) as kling,
-        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=WITNESSES, dice=dice) as daemon,
+        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=WITNESSES) as daemon,
     ):
         record = strace.recording(folder / _TRACE, (*_DATABASE, *_FILES, *_WIRE), kill=point, database=daemon.database)
         placing = Placing(wanted, daemon, kling)

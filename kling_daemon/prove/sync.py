@@ -62,7 +62,7 @@ async def sync(plan: Plan) -> Outcome:
     letters = _letters(dice, 40 if plan.short else 2000)
     async with (
         SimulatedKling.running(folder, seed=plan.seed, options=()) as kling,
-        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=[WITNESS], dice=dice) as daemon,
+        PrivateDaemon.living_in(folder, kling_url=kling.url, witnesses=[WITNESS]) as daemon,
     ):
         program = await daemon.start(strace.recording(trace, _CALLS))
         ready = await daemon.ready(program)
