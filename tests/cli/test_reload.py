@@ -143,3 +143,24 @@ async def test_a_storm_of_signals_under_load_ends_in_what_was_written_last(machi
         told = daemon.typed("reload")
         assert told.status == 0
         assert [await answer(daemon, secret, 99) for secret in (SECRET, OTHER)] == [401, 200]
+
+
+@pytest.mark.parametrize("token", ["", "not-the-one-that-the-daemon-knows-any-more"], ids=["none", "another"])
+async def test_where_the_api_cannot_be_asked_the_process_is_sent_sighup_if_it_is_named(machine, token):
+    async with machine.daemon() as daemon:
+        environment = {"KLING_DAEMON_URL": f"http://{daemon.api}", "KLING_DAEMON_TOKEN": token}
+        assert machine.typed("reload", **environment).status == 1
+        machine.secret("old", OTHER_TEXT)
+        told = machine.typed("reload", "--pid", str(daemon.process.pid), **environment)
+        assert (told.status, told.out) == (0, "")
+        assert f"process {daemon.process.pid} was sent SIGHUP" in told.err
+        assert (await daemon.until_said("reloaded"))["applied"] == ["trust.secrets.old"]
+        assert await answer(daemon, OTHER, 1) == 200
+
+
+def test_a_process_that_is_not_there_is_a_failure(machine):
+    # The highest number that a process can have on Linux, plus one.
+    told = machine.typed("reload", "--pid", str(2**22 + 1), KLING_DAEMON_URL="http://127.0.0.1:1")
+    assert told.status == 1
+    assert "is it running?" in told.err
+    assert "No such process" in told.err

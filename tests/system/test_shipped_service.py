@@ -74,4 +74,4 @@ def test_a_start_may_take_as_long_as_a_copy_of_the_database_does():
 def test_a_reload_tells_what_came_of_it():
     (reload,) = values("ExecReload")
     (start,) = values("ExecStart")
-    assert reload == start.replace(" run ", " reload ")
+    assert reload == start.replace(" run ", " reload ") + " --pid $MAINPID"
