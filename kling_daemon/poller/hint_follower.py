@@ -19,7 +19,8 @@ log = structlog.get_logger(__name__)
 _SIGNED_PAUSE = 1.0
 """Seconds between requests about signed ones: whoever catches one can send it again for some minutes."""
 _TRIES = 3
-"""After so many failures of its own, while Kling answers about others, a hint is given up."""
+"""After so many failures of its own, while Kling answers about another, a hint is given up."""
+_MOST_FAILED = 1000
 
 
 @dataclass(slots=True)
@@ -64,20 +65,16 @@ class HintFollower:
         signed = _Line(is_signed=True, pause=_SIGNED_PAUSE, next_at=now)
         self._weightless = _Line(is_signed=False, pause=60 / queries_per_minute, next_at=now)
         self._lines = (signed, self._weightless)
-        self._answers = 0
-        self._failed: dict[str, tuple[int, int]] = {}
-        """Of each hint that has failed alone: how often, and how many answers there had been when it did first."""
+        self._control: str | None = None
+        """A task that Kling has answered about."""
+        self._failed: dict[str, int] = {}
+        """How often a hint has failed for itself."""
         self._aside = set[str]()
-        """Those of them that wait until Kling has answered about something else."""
+        """Those of them that wait until others have been asked about."""
 
     def ask(self, per_minute: float) -> None:
         """Ask about hints without weight at most so often, from the next query on."""
         self._weightless.pause = 60 / per_minute
-
-    def kling_answered(self) -> None:
-        """Note that Kling has answered about something: what fails all the same, fails for itself."""
-        self._answers += 1
-        self._aside.clear()
 
     async def step(self) -> KlingError | None:
         """Ask about one batch of each kind whose time has come; return why Kling cannot be asked, if so."""
@@ -113,28 +110,45 @@ class HintFollower:
         trouble = first_trouble(answers.errors)
         if trouble is None:
             line.size = min(2 * line.size, MAX_IDS)
+            self._control = hinted[0].task_id
+            self._aside.clear()
             await self._drop(hinted)
             await self._health.answered()
-            self.kling_answered()
             return None
         await self._drop([hint for hint in hinted if hint.task_id not in answers.unanswered_ids])
         if may_be_one_job(trouble):
-            line.size = max(len(hinted) // 2, 1) if len(hinted) > 1 else await self._fail(hinted[0])
+            line.size = max(len(hinted) // 2, 1)
+            if len(hinted) == 1 and await self._fails_for_itself(line, hinted[0]):
+                line.size = MAX_IDS
+                return None
         return trouble
 
-    async def _fail(self, hint: Hint) -> int:
-        """Note that Kling could not answer about this one alone; return how many to ask about next."""
-        count, answers = self._failed.get(hint.task_id, (0, self._answers))
-        if count + 1 >= _TRIES and self._answers > answers:
+    async def _fails_for_itself(self, line: _Line, hint: Hint) -> bool:
+        """Return whether Kling answers about another task just now, so that what fails, fails because of this one.
+
+        The other is one that it has answered about before. After a few such failures the hint is given up.
+        """
+        if self._control is None:
+            return False
+        line.next_at += line.pause
+        answers = await self._client.query([self._control])
+        if first_trouble(answers.errors) is not None:
+            return False
+        await self._health.answered()
+        failures = self._failed.pop(hint.task_id, 0) + 1
+        if failures == _TRIES:
             log.warning("kling cannot be asked about a hint; it is given up", task_id=hint.task_id)
             await self._drop([hint])
         else:
-            self._failed[hint.task_id] = (count + 1, answers)
+            if len(self._failed) == _MOST_FAILED:  # of hints that have given way meanwhile
+                self._failed.clear()
+            self._failed[hint.task_id] = failures
             self._aside.add(hint.task_id)
-        return MAX_IDS
+        return True
 
     async def _drop(self, hints: Sequence[Hint]) -> None:
         for hint in hints:
             self._failed.pop(hint.task_id, None)
+            self._aside.discard(hint.task_id)
         if hints:
             await self._store.drop_hints(hints)

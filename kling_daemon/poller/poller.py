@@ -170,7 +170,6 @@ class Poller:
         await self._record([(by_task[report.task_id or ""], report) for report in answers.reports], asked_at)
         if answers.reports or trouble is None:
             await self._health.answered()
-            self._hints.kling_answered()
         elif not answers.unknown_ids:
             self._losses.begin_anew()
         unknown = [by_task[task_id] for task_id in answers.unknown_ids]
