@@ -9,9 +9,9 @@ from typing import Any
 import stamina
 
 from kling_daemon.app.looping import Loop
+from kling_daemon.app.parts import Parts
 from kling_daemon.app.secrets import kling_credential
 from kling_daemon.app.watching import Watching
-from kling_daemon.clock import Clock
 from kling_daemon.config import Settings
 from kling_daemon.jobs import Generation, Job
 from kling_daemon.kling.client import NEEDS_API_KEY, KlingClient
@@ -28,10 +28,8 @@ from kling_daemon.poller import (
     Reconciliation,
     Series,
 )
-from kling_daemon.store import Room, Store
 from kling_daemon.submission import Canceller, Intake, Spool, SubmitRefusedError, Submitter
-from kling_daemon.telemetry import Metrics
-from kling_daemon.tracking import AccountProof, Capabilities, KlingHealth, NoticeBoard, Tracker
+from kling_daemon.tracking import AccountProof, KlingHealth
 
 _PROOF_LOOK = timedelta(minutes=1)
 """How often it is looked whether Kling should be asked again for the proof that the key is the right one."""
@@ -80,21 +78,6 @@ class Account:
         return self.intake
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What an account shares with the rest of the daemon."""
-
-    store: Store
-    tracker: Tracker
-    board: NoticeBoard
-    capabilities: Capabilities
-    room: Room
-    clock: Clock
-    metrics: Metrics
-    on_request: Callable[[str, str], None]
-    """Told of each request to Kling: its kind and its outcome."""
-
-
 @asynccontextmanager
 async def open_account(settings: Settings, parts: Parts) -> AsyncIterator[Account]:
     """Open the connections to Kling, which are made when they are needed; starting never waits for Kling."""
@@ -110,7 +93,7 @@ async def open_account(settings: Settings, parts: Parts) -> AsyncIterator[Accoun
         clock=parts.clock,
         timeout=settings.kling.timeout,
         max_requests_per_second=settings.kling.max_requests_per_second,
-        on_request=parts.on_request,
+        on_request=parts.metrics.kling_request,
     ) as client:
         yield await _account(settings, parts, client)
 

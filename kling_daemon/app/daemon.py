@@ -1,71 +1,38 @@
 """Starts the parts of a daemon in their order, and stops them in the reverse one."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 import structlog
 from aiohttp.abc import AbstractResolver
 
 from kling_daemon import __version__
-from kling_daemon.api import ApiServices, EventStreams, EventTail, OwnNames, TokenRegistry, build_api, ensure_token
-from kling_daemon.app import (
-    certificate_watch,
-    clock_watch,
-    contradictions,
-    expiry_watch,
-    old_keys,
-    overdue_watch,
-    punctuality,
-    retention,
-    space_watch,
-    strange_words,
-)
-from kling_daemon.app.account import Parts, open_account
+from kling_daemon.api import EventTail, TokenRegistry, ensure_token
+from kling_daemon.app.account import open_account
+from kling_daemon.app.api_services import api_services
 from kling_daemon.app.certificate_watch import CertificateWatch
 from kling_daemon.app.certificates import open_certificates
-from kling_daemon.app.clock_watch import ClockWatch
-from kling_daemon.app.contradictions import Contradictions
-from kling_daemon.app.expiry_watch import ExpiryWatch
 from kling_daemon.app.first_token import first_token
-from kling_daemon.app.from_settings import egress_client, poll_policy
+from kling_daemon.app.from_settings import egress_client
 from kling_daemon.app.handing_over import as_passed, reading, tell_of_differences
+from kling_daemon.app.listeners import Listeners
 from kling_daemon.app.live_parts import admission_rules, live_parts, trust_of
-from kling_daemon.app.looping import Loop, looping
-from kling_daemon.app.old_keys import OldKeys
-from kling_daemon.app.overdue_watch import OverdueWatch
-from kling_daemon.app.porters import api_porter, receiver_porter
-from kling_daemon.app.punctuality import PunctualityWatch
+from kling_daemon.app.looping import looping
+from kling_daemon.app.parts import open_parts
 from kling_daemon.app.reloading import Read, Reloader
-from kling_daemon.app.retention import Retention
 from kling_daemon.app.secrets import credential, warn_of_missing
-from kling_daemon.app.space_watch import SpaceWatch
-from kling_daemon.app.strange_words import StrangeWords
-from kling_daemon.app.watching import Watching
-from kling_daemon.backoff import Backoff
+from kling_daemon.app.watches import watches
 from kling_daemon.bus import Bus
 from kling_daemon.clock import Clock, SystemClock
 from kling_daemon.config import Address, Settings
 from kling_daemon.dispatch import Dispatcher
 from kling_daemon.handlers import ConfiguredHandler
-from kling_daemon.listening import listening
 from kling_daemon.loader import InstalledPlugin
-from kling_daemon.punctuality import JobKind
-from kling_daemon.receiver import PlainCallbacks, build_receiver
-from kling_daemon.service import API, RECEIVER, StopSignal, Supervision
-from kling_daemon.store import Room, Store
+from kling_daemon.service import StopSignal, Supervision
 from kling_daemon.submission import submit_for
-from kling_daemon.telemetry import Metrics
-from kling_daemon.tracking import (
-    Abandoner,
-    Admission,
-    Inbox,
-    NoticeBoard,
-    Tracker,
-)
+from kling_daemon.tracking import Admission, Inbox
 
 log = structlog.get_logger(__name__)
 
@@ -149,147 +116,65 @@ async def _daemon(
     and what it tells needs no handler to be committed.
     """
     directory, limit = settings.store.directory, settings.service.stop_timeout
-    metrics, requests = Metrics(version=__version__), Counter[str]()
-    hastened: dict[JobKind, timedelta] = {}
-    policy = poll_policy(settings, hastened)
-    bus = bus or Bus(on_drop=metrics.ring_dropped)
-
-    def count_request(verb: str, outcome: str) -> None:
-        requests[verb] += 1
-        metrics.kling_request(verb, outcome)
-
     certificates = open_certificates(settings)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        store = await enter(
-            Store.open(
-                directory,
-                clock=clock,
-                policy=policy,
-                backoff=Backoff(least=settings.delivery.backoff, longest=settings.delivery.max_backoff),
-                on_commit=metrics.commit,
-            )
-        )
-        metrics.open_jobs(await store.read.open_job_counts())
-        # Before anything is written with the clock of now.
-        last_written = await store.due.last_written()
-        await store.note_start()
-        token = ensure_token(directory, credential("api_token"))
-        tokens = await TokenRegistry.open(store, clock, first=token)
-        tracker = Tracker(store, bus, metrics)
-        board = NoticeBoard(store, bus, clock, count=metrics.notice)
+        parts = await enter(open_parts(settings, clock=clock, bus=bus))
+        tokens = await TokenRegistry.open(parts.store, clock, first=ensure_token(directory, credential("api_token")))
         admission = Admission(admission_rules(settings), seconds=clock.monotonic)
-        keys = await OldKeys.open(store, directory)
         inbox = Inbox(
-            trust=trust_of(settings, keys.capabilities),
-            tracker=tracker,
-            store=store,
+            trust=trust_of(settings, parts.capabilities),
+            tracker=parts.tracker,
+            store=parts.store,
             clock=clock,
-            counters=metrics,
+            counters=parts.metrics,
             adopt=settings.trust.adopt != "none",
             admission=admission,
-        )
-        room = Room(directory, settings.store.reserve)
-        parts = Parts(
-            store=store,
-            room=room,
-            tracker=tracker,
-            board=board,
-            capabilities=keys.capabilities,
-            clock=clock,
-            metrics=metrics,
-            on_request=count_request,
         )
         warn_of_missing(settings)
         account = await enter(open_account(settings, parts))
         dispatcher = Dispatcher(
-            store,
-            bus,
+            parts.store,
+            parts.bus,
             handlers,
             clock=clock,
-            board=board,
+            board=parts.board,
             data_dir=directory / "handlers",
             http=await enter(egress_client(settings, lookup)),
             submit_for=partial(submit_for, account.submit),
             stop_timeout=limit * _DELIVERY_SHARE,
-            observe=metrics.delivery,
-        )
-        plain = await enter(
-            PlainCallbacks.running(inbox, path=settings.receiver.path, max_body=settings.receiver.max_body)
+            observe=parts.metrics.delivery,
         )
         working = await enter(AsyncExitStack())
         await working.enter_async_context(dispatcher.running())
-        retain = Retention(store, keep=settings.store.retention, count=metrics.removed).step
-        watch_clock = ClockWatch(store, clock, last_written=last_written).step
-        overdue = OverdueWatch(store, board, clock, after=policy.overdue_after, measure=metrics.overdue_jobs)
-        watch_certificates = CertificateWatch(certificates, board, clock, measure=metrics.certificate)
-        watches: dict[str, Loop] = {
-            "certificate watch": Watching(watch_certificates.look, every=certificate_watch.LOOK),
-            "clock watch": Watching(watch_clock, every=clock_watch.LOOK),
-            "retention": Watching(retain, every=retention.TROUBLED, first=retention.FIRST),
-            "punctuality": Watching(PunctualityWatch(store, clock, policy, hastened).look, every=punctuality.LOOK),
-            "overdue watch": Watching(overdue.look, every=overdue_watch.LOOK),
-            "contradictions": Watching(Contradictions(board, tracker).look, every=contradictions.LOOK),
-            "old keys": Watching(keys.look, every=old_keys.LOOK),
-            "strange words": Watching(StrangeWords(board, tracker).look, every=strange_words.LOOK),
-            "space watch": Watching(SpaceWatch(room, board, measure=metrics.free_bytes).look, every=space_watch.LOOK),
-            "expiry watch": Watching(ExpiryWatch(store, board, clock).look, every=expiry_watch.LOOK),
-        }
-        tail = EventTail(store.events, bus)
-        live = live_parts(inbox=inbox, capabilities=keys.capabilities, account=account, admission=admission)
-        reloader = Reloader(
-            settings, read, [*live, first_token(directory, tokens), watch_certificates.prepare], supervision.notify
-        )
-        loops = {**account.loops, "event tail": tail, "reloader": reloader, **watches}
+        watch = CertificateWatch(certificates, parts.board, clock, measure=parts.metrics.certificate)
+        live = live_parts(inbox=inbox, capabilities=parts.capabilities, account=account, admission=admission)
+        reloader = Reloader(settings, read, [*live, first_token(directory, tokens), watch.prepare], supervision.notify)
+        tail = EventTail(parts.store.events, parts.bus)
+        watching = watches(parts, certificates=watch, keep=settings.store.retention)
+        loops = {**account.loops, "event tail": tail, "reloader": reloader, **watching}
         await working.enter_async_context(looping(loops, limit * _KLING_SHARE))
         await inbox.read_again()
-        services = ApiServices(
-            store=store,
-            clock=clock,
-            polling=policy,
-            bus=bus,
-            streams=EventStreams(store.events, tail),
-            submit=account.submit,
-            check=account.check,
-            cancel=account.canceller.cancel,
-            abandon=Abandoner(store=store, tracker=tracker, clock=clock).abandon,
-            series=account.series,
-            track=account.track,
-            wake=dispatcher.wake,
-            handlers=dispatcher.status,
-            plugins=plugins,
-            metrics=metrics.registry,
-            kling_requests=lambda: requests,
-            reconciliation=account.reconciliation,
-            reload=reloader.reload,
-            obstacles=lambda: (*store.obstacles(), *room.obstacles()),
-            room=room,
-            trust=lambda: inbox.trust,
+        listeners = Listeners(
+            settings,
+            certificates=certificates,
+            sockets=supervision.sockets,
+            metrics=parts.metrics,
+            stop_timeout=limit * _LISTENER_SHARE,
+        )
+        services = api_services(
+            settings.api,
+            parts,
+            account=account,
+            dispatcher=dispatcher,
+            inbox=inbox,
+            tail=tail,
             tokens=tokens,
-            asks_for_token=settings.api.auth == "token",
-            names=OwnNames(settings.api.listen, settings.api.hosts),
+            reloader=reloader,
+            plugins=plugins,
         )
-        listen = partial(listening, stop_timeout=limit * _LISTENER_SHARE)
-        tls = {listener: certificate.context for listener, certificate in certificates.items()}
-        api = await working.enter_async_context(
-            listen(
-                build_api(services),
-                settings.api.listen,
-                passed=supervision.sockets.get(API, ()),
-                porter=api_porter(metrics),
-                tls=tls.get(API),
-            )
-        )
-        receiver = await enter(
-            listen(
-                build_receiver(inbox, path=settings.receiver.path, max_body=settings.receiver.max_body),
-                settings.receiver.listen,
-                shortcut=plain,
-                passed=supervision.sockets.get(RECEIVER, ()),
-                porter=receiver_porter(metrics),
-                tls=tls.get(RECEIVER),
-            )
-        )
+        api = await working.enter_async_context(listeners.api(services))
+        receiver = await enter(listeners.receiver(inbox))
         # Last, so that a signal during the start is heard once there is something to change.
         working.enter_context(supervision.hang_up.told_to(reloader.ask) if supervision.hang_up else nullcontext())
         stack.push_async_exit(working)  # once more, so that it ends before the receiver does

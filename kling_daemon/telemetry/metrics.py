@@ -1,5 +1,6 @@
 """What is counted and measured, for `/metrics`; services know plain methods, only this module knows Prometheus."""
 
+import collections
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -31,6 +32,7 @@ class Metrics:
         self._reconciliations = self._counter("reconciliations", "Looks at Kling's lists.", "outcome")
         self._found = self._counter("found_on_lists", "Jobs that a look at Kling's lists brought further.", "what")
         self._kling_requests = self._counter("kling_requests", "Requests to Kling, with repeats.", "verb", "outcome")
+        self._kling_verbs: collections.Counter[str] = collections.Counter()
         self._missed = self._counter(
             "missed_callbacks", "Jobs whose end a poll found, as no callback had come.", "endpoint", "model"
         )
@@ -110,6 +112,11 @@ class Metrics:
     def kling_request(self, verb: str, outcome: str) -> None:
         """Count a request to Kling."""
         self._kling_requests.labels(verb, outcome).inc()
+        self._kling_verbs[verb] += 1
+
+    def kling_requests(self) -> Mapping[str, int]:
+        """Return how often Kling was asked since the start, by verb."""
+        return self._kling_verbs
 
     def missed_callback(self, endpoint: str | None, model: str | None) -> None:
         """Count a job whose end a poll had to find."""
