@@ -10,6 +10,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import pydantic
@@ -158,6 +159,11 @@ class Connection:
         if (reason := distrust(error)) is not None:
             return DaemonUntrustedError(f"what answers at {self._target.url} cannot be trusted: {reason}")
         return DaemonUnreachableError(f"no daemon answers at {self._target.url}: {_reason(error)}")
+
+
+def segment(reference: str) -> str:
+    """Return what stands for a name in a path: it is one segment of it, whatever it holds."""
+    return quote(reference, safe="")
 
 
 def _usable_token(target: Target) -> str | None:

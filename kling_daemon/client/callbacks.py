@@ -7,8 +7,8 @@ from kling_daemon.client.models import CallbackModel, CheckedCallbackModel, Page
 from kling_daemon.clock import optional, to_rfc3339
 
 
-class KeptCallbacks:
-    """What a `Daemon` knows of callbacks."""
+class Callbacks:
+    """What a `Daemon` knows of kept callbacks."""
 
     _connection: Connection
 
