@@ -1,6 +1,7 @@
 """Signatures as the Standard Webhooks specification and its reference implementation have them, and a strict reader."""
 
 import base64
+import json
 import string
 from datetime import UTC, datetime, timedelta
 
@@ -144,26 +145,44 @@ def test_the_last_bits_of_a_signature_are_not_free():
         assert flaw_of(headers(text)) in {Flaw.NO_SIGNATURE, Flaw.NO_MATCH}
 
 
-@pytest.mark.parametrize("webhook_id", ["a.b", "a b", "a\tb", "ä", "\udcff", "\x00", "\x7f", "m" * 256, "."])
+@pytest.mark.parametrize("webhook_id", ["a\tb", "ä", "\udcff", "\x00", "\x7f", "m\n"])
 def test_an_id_of_strange_characters_is_refused_even_if_signed(webhook_id):
     content = f"{webhook_id}.{SECONDS}.".encode("utf-8", "surrogateescape") + BODY
     assert flaw_of(headers(SECRET.sign(content), webhook_id=webhook_id)) is Flaw.BAD_ID
 
 
-def test_an_id_takes_every_visible_character_but_the_full_stop():
-    visible = "".join(chr(code) for code in range(0x21, 0x7F)).replace(".", "")
-    given_headers = headers(sign(SECRET, visible, SECONDS, BODY), webhook_id=visible)
+@pytest.mark.parametrize("webhook_id", ["".join(map(chr, range(0x20, 0x7F))), ".", "a.b", "a.1790000000.b", "m" * 8000])
+def test_an_id_takes_every_printable_character_and_any_length(webhook_id):
+    given_headers = headers(sign(SECRET, webhook_id, SECONDS, BODY), webhook_id=webhook_id)
     assert verify([SECRET], given_headers, BODY, now=NOW) is SECRET
+
+
+PIECES = st.lists(st.sampled_from([f".{SECONDS}.", "{", "}", '"', "\\", ":", ",", "1", "a"]), max_size=8).map("".join)
+
+
+@given(webhook_id=PIECES.map("m{}".format), said=st.dictionaries(PIECES, PIECES | st.lists(PIECES), max_size=3))
+@example(webhook_id=f"m.{SECONDS}", said={})
+@example(webhook_id="m", said={f"a.{SECONDS}.{{": f":1.{SECONDS}.{{"})
+def test_a_signed_text_that_is_divided_elsewhere_leaves_no_object_for_a_body(webhook_id, said):
+    body = json.dumps(said)
+    signature = sign(SECRET, webhook_id, SECONDS, body.encode())
+    parts = f"{webhook_id}.{SECONDS}.{body}".split(f".{SECONDS}.")
+    for place in range(1, len(parts)):
+        other_id, other_body = f".{SECONDS}.".join(parts[:place]), f".{SECONDS}.".join(parts[place:])
+        assert verify([SECRET], headers(signature, webhook_id=other_id), other_body.encode(), now=NOW) is SECRET
+        if other_body != body:
+            with pytest.raises(ValueError):  # noqa: PT011 - of the many ways to be no JSON, any
+                json.loads(other_body)
 
 
 def test_malformed_entries_hide_no_valid_one_however_many_there_are():
     assert verify([SECRET], headers("v1,AAAA " * 5000 + GOOD), BODY, now=NOW) is SECRET
 
 
-def test_a_flood_of_well_formed_signatures_is_refused_unread():
-    wrong = [f"v1,{base64.b64encode(bytes([number]) * 32).decode()}" for number in range(Secret.MOST)]
-    assert verify([SECRET], headers(" ".join([*wrong[1:], GOOD])), BODY, now=NOW) is SECRET
-    assert flaw_of(headers(" ".join([*wrong, GOOD]))) is Flaw.TOO_MANY
+def test_nor_do_well_formed_ones():
+    wrong = [f"v1,{base64.b64encode(bytes([number]) * 32).decode()}" for number in range(200)]
+    assert verify([SECRET], headers(" ".join([*wrong, GOOD])), BODY, now=NOW) is SECRET
+    assert flaw_of(headers(" ".join(wrong))) is Flaw.NO_MATCH
 
 
 @pytest.mark.parametrize("name", sorted(HEADERS))
@@ -227,7 +246,7 @@ def test_what_is_taken_is_what_is_right_and_the_reference_takes_it_too(entries, 
     }
     listed = [made.get(entry, entry) for entry in entries]
     given_headers = headers((" " * spaces).join(listed), webhook_id=webhook_id, timestamp=timestamp)
-    is_right = "good" in entries and abs(off) <= 300 and timestamp.isdigit() and webhook_id in {"msg_1", "-"}
+    is_right = "good" in entries and abs(off) <= 300 and timestamp.isdigit() and webhook_id != "ä"
     if not is_right:
         flaw_of(given_headers, now=now)
         return

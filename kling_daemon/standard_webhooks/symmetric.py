@@ -23,8 +23,6 @@ class Secret:
 
     ENTRIES: ClassVar[re.Pattern[str]] = re.compile(r"(?<![^ ])v1,([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?![^ ])")
     """Finds the signatures of this version in a list: canonical, padded base64 of 32 bytes, between spaces."""
-    MOST: ClassVar[int] = 16
-    """How many well-formed signatures of one list are compared; a rotation needs two, and a flood of them work."""
 
     name: str
     key: bytes

@@ -95,7 +95,7 @@ async def test_of_a_refused_callback_nothing_is_kept_but_a_count(tmp_path):
             "no_signature": {**good, "webhook-signature": "v1,never"},
             "stale": {**good, "webhook-timestamp": "1"},
             "bad_timestamp": {**good, "webhook-timestamp": mark},
-            "bad_id": {**good, "webhook-id": f"{mark}.2"},
+            "bad_id": {**good, "webhook-id": f"{mark}\t2"},
             "missing_header": {"webhook-id": mark},
         }
         for headers in forgeries.values():
