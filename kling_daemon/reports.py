@@ -147,6 +147,8 @@ def adopt(report: Report, account: str, tags: Mapping[str, str] | None = None) -
 
 def fold(job: Job, report: Report) -> Change:
     """Return what the job is after one more report; the same report again changes nothing."""
+    if job.state.is_terminal and _is_of_deletion(report, job):
+        return Change(job=job, previous_state=job.state, advanced=False, contradicted=False)
     if job.state.is_terminal and _contradicts(report, job):
         contradicted = replace(job, contradicted=True, task_id=job.task_id or report.task_id)
         return Change(job=contradicted, previous_state=job.state, advanced=False, contradicted=True)
@@ -182,6 +184,15 @@ def fold(job: Job, report: Report) -> Change:
         stamps=Stamps(outputs=outputs_stamp, cost=cost_stamp, verdict=verdict_stamp),
     )
     return Change(job=after, previous_state=job.state, advanced=state is not job.state, contradicted=differs)
+
+
+def _is_of_deletion(report: Report, ended: Job) -> bool:
+    """Return whether, of a report and another end that stands, one tells that what the other yielded was deleted since.
+
+    Voices and elements are deleted by their owner at any time, and their tasks may show it: both ends are true.
+    """
+    reasons = {(ended.state, ended.reason), (report.verdict, report.reason)}
+    return reasons == {(JobState.SUCCEEDED, None), (JobState.FAILED, FailureReason.DELETED)}
 
 
 def _contradicts(report: Report, ended: Job) -> bool:

@@ -28,7 +28,7 @@ def ended(url, task_id="t1", **more):
     return task(task_id, "succeeded", outputs=outputs, **more)
 
 
-TRUE, FORGED = ended("https://cdn.klingai.com/1.mp4?sign=a"), ended("https://evil.example/1.mp4", update_time=4e12)
+TRUE, FORGED = ended("https://cdn.klingai.com/1.mp4?sign=a"), ended("https://evil.example/x.mp4", update_time=4e12)
 FAILED = task("t1", "failed", message="no")
 
 
@@ -112,7 +112,9 @@ async def test_innocent_differences_are_no_contradiction(tmp_path, kling):
     async with asking(tmp_path, kling.url) as here:
         await called_back(here, task("t1", "succeeded"))
         await called_back(here, TRUE)
-        await called_back(here, ended("https://cdn2.klingai.com/1.mp4?sign=b", billing=[{"type": "unit", "value": 1}]))
+        await called_back(
+            here, ended("https://v15.kechuangai.com/1.mp4?sign=b", billing=[{"type": "unit", "value": 1}])
+        )
         await called_back(here, task("t1", "succeeded"))
         watch = Contradictions(here.board, here.tracker)
         assert await told(here, watch) == []

@@ -26,6 +26,7 @@ INNOCENT = {
     "none any more": ([], [result()]),
     "a URL that is signed anew": ([result(f"{KLING}?ks=1&exp=2")], [result(f"{KLING}?ks=3")]),
     "another host of the site": ([result()], [result(KLING.replace("v15", "v21"))]),
+    "another site that serves it": ([result()], [result(KLING.replace("klingai.com", "kechuangai.com"))]),
     "one more": ([result()], [result(), result(OTHER, "v2")]),
     "one fewer": ([result(OTHER, "v2"), result()], [result()]),
     "another order": ([result(OTHER, "v2"), result()], [result(), result(OTHER, "v2")]),
@@ -42,12 +43,10 @@ OTHERS = {
     "another file": ([result()], [result(OTHER)]),
     "another file of another id": ([result()], [result(OTHER, "v2")]),
     "another file without ids": ([result(id_=None)], [result(OTHER, None)]),
-    "another site": ([result()], [result("https://evil.example/a/1.mp4")]),
-    "a site that looks alike": ([result()], [result("https://klingai.com.evil.example/a/1.mp4")]),
-    "a bare address": ([result("http://10.0.0.1/1.mp4")], [result("http://11.0.0.1/1.mp4")]),
+    "another file of another site": ([result()], [result("https://evil.example/x.mp4")]),
     "an id and no file": ([made([], "v1")], [made([], "v2")]),
     "one of two": ([result(), result(OTHER, "v2")], [result(), result("https://evil.example/x.mp4", "v2")]),
-    "what is no URL": ([result("https://[")], [result("https://]")]),
+    "what is no URL": ([result("https://[/a")], [result("https://[/b")]),
 }
 
 

@@ -160,10 +160,29 @@ def folded(*news: Report) -> Job:
 
 def test_an_end_with_other_results_is_marked_and_moves_nothing():
     ours = plain(JobState.SUCCEEDED, outputs=video("https://cdn.klingai.com/a/1.mp4?sign=x"))
-    theirs = replace(ours, outputs=video("https://cdn.evil.example/a/1.mp4"), updated_at=EPOCH + SECOND)
+    theirs = replace(ours, outputs=video("https://cdn.evil.example/x.mp4"), updated_at=EPOCH + SECOND)
     changes, events = play([ours, theirs], queued_job())
     assert (changes[-1].contradicted, changes[-1].advanced, changes[-1].job.contradicted) == (True, False, True)
     assert [event.type for event in events] == [EventType.STATUS_CHANGED, EventType.COMPLETED]
+
+
+@pytest.mark.parametrize("state", ENDS)
+def test_what_was_deleted_after_its_success_contradicts_nothing_whichever_is_told_first(state):
+    made = plain(JobState.SUCCEEDED, outputs=video("https://cdn.klingai.com/1.mp3"))
+    gone = plain(JobState.FAILED, reason=FailureReason.DELETED, updated_at=EPOCH + SECOND)
+    first, second = (made, gone) if state is JobState.SUCCEEDED else (gone, made)
+    changes, events = play([first, second, first], queued_job())
+    assert changes[0].job == changes[-1].job
+    assert (changes[-1].job.state, changes[-1].job.contradicted) == (state, False)
+    assert_in_order(events)
+
+
+def test_a_failure_is_contradicted_by_a_success_and_a_deletion_explains_it_better():
+    no = plain(JobState.FAILED, reason=FailureReason.INPUT)
+    assert folded(no, plain(JobState.SUCCEEDED)).contradicted
+    gone = plain(JobState.FAILED, reason=FailureReason.DELETED, updated_at=EPOCH + SECOND)
+    after = folded(no, gone)
+    assert (after.reason, after.contradicted) == (FailureReason.DELETED, False)
 
 
 def test_what_a_job_shows_before_its_end_contradicts_nothing():
