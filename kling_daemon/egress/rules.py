@@ -1,6 +1,6 @@
 """What `[egress]` allows: schemes, host names, and the addresses that are connected to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
@@ -47,14 +47,16 @@ class Rules:
         """
         if getattr(address, "scope_id", None) is not None:
             return "an address with a zone, which is never allowed"
-        for reached in (*carried_by(address), address):
-            what = what_is(reached)
-            if what is not None and not self._opens(reached):
-                inside = "" if reached == address else f"an address that carries {reached}, "
-                remedy = f'; [egress] networks = ["{ip_network(reached)}"] would allow it'
-                return f"{inside}{what}{'' if reached in METADATA else remedy}"
+        closed = [
+            reached
+            for reached in (*carried_by(address), address)
+            if what_is(reached) is not None and not self._opens(reached)
+        ]
+        if closed:
+            inside = "" if closed[0] == address else f"an address that carries {closed[0]}, "
+            return f"{inside}{what_is(closed[0])}{_remedy(closed)}"
         if not self._opens(address) and self.own(address):
-            return f'an address of this machine itself; [egress] networks = ["{ip_network(address)}"] would allow it'
+            return f"an address of this machine itself{_remedy([address])}"
         return None
 
     def _names(self, host: str) -> bool:
@@ -66,3 +68,11 @@ class Rules:
         if address in METADATA:
             return ip_network(address) in self.networks
         return any(address in network for network in self.networks)
+
+
+def _remedy(closed: Sequence[Address]) -> str:
+    """Say what would open them; nothing where clouds hand out credentials, lest somebody do it without a thought."""
+    if not METADATA.isdisjoint(closed):
+        return ""
+    networks = ", ".join(f'"{ip_network(address)}"' for address in closed)
+    return f"; [egress] networks = [{networks}] would allow it"

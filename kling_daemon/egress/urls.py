@@ -37,7 +37,7 @@ def resolve(url: URL, location: str) -> URL:
     """Return where a redirect from a URL leads; raise HttpRefusedError when it is no URL."""
     try:
         return url.join(parse(location))
-    except ValueError:
+    except (HttpRefusedError, ValueError):
         raise HttpRefusedError(f"{url.raw_host} redirects to something that is not a valid URL") from None
 
 

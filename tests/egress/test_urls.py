@@ -46,6 +46,12 @@ def test_a_redirect_is_resolved_against_where_it_came_from(location, target):
     assert str(resolve(URL("https://h/a/b?sign=x"), location)) == target
 
 
+@pytest.mark.parametrize("location", ["http://[::1/", "https://a:99999/", "//[x", "https://\ud800/"])
+def test_a_redirect_that_is_no_url_is_the_fault_of_whoever_redirects(location):
+    with pytest.raises(HttpRefusedError, match=r"^h redirects to something that is not a valid URL$"):
+        resolve(URL("https://h/a/b?sign=x"), location)
+
+
 @pytest.mark.parametrize(
     ("text", "host"),
     [
