@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kling_daemon.config import HandlerSettings, Settings, load
+from kling_daemon.config.changes import is_live
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config.toml"
@@ -48,6 +49,15 @@ def test_the_shipped_file_changes_nothing():
 def test_the_shipped_file_names_every_key(section, key):
     tree = tomllib.loads(uncommented())
     assert key in (tree["handlers"]["archive"] if section == "handlers" else tree[section])
+
+
+def test_the_shipped_file_says_what_a_reload_puts_into_force():
+    said = re.search(
+        r"`kling-daemon reload` puts changes of (.*) into force;", SHIPPED.read_text().replace("\n# ", " ")
+    )[1]
+    for section, key in KEYS:
+        named = f"{section}.{key}" in said or (f"[{section}]" in said and f"`{key}`" not in said)
+        assert is_live((section, key)) == named, f"{section}.{key}"
 
 
 def test_what_the_shipped_file_shows_as_default_is_the_default(tmp_path):
