@@ -39,7 +39,7 @@ class ReplayRoutes(Routes):
         part = await store.replays.look(name, wanted, after=after, before=await store.events.before(until) + 1)
         replayed: Replayed | None = Replayed(first=len(part.first), again=len(part.again))
         if not body.dry_run and (part.first or part.again):
-            self._services.room.require()
+            self._services.reserve.require()
             replayed = await store.replay(Replay(handler=name, events=(*part.first, *part.again)))
             self._services.wake(name)
         if replayed is None:

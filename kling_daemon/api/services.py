@@ -17,7 +17,7 @@ from kling_daemon.jobs import Job
 from kling_daemon.loader import InstalledPlugin
 from kling_daemon.poller import Named, NamedTask, Reconciliation, Series
 from kling_daemon.polling import PollPolicy
-from kling_daemon.store import Room, Store
+from kling_daemon.store import DiskReserve, Store
 from kling_daemon.tracking import Trust
 
 
@@ -86,7 +86,7 @@ class ApiServices:
     """Why the daemon is not ready, in short phrases that anybody may read; empty when it is."""
     reload: Callable[[], Awaitable[ReloadedModel]]
     """Reads the configuration anew."""
-    room: Room
+    reserve: DiskReserve
     """How much room is left on the disk; what makes much of little is refused before callbacks are."""
     trust: Callable[[], Trust]
     """The rules by which callbacks are judged now; it keeps the secrets to itself."""

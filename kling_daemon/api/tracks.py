@@ -28,7 +28,7 @@ class TrackRoutes(Routes):
         """
         if self._services.track is None:
             raise ProblemError(HTTPStatus.CONFLICT, _NO_KEY)
-        self._services.room.require()
+        self._services.reserve.require()
         tasks = [
             NamedTask(task_id=one.task_id, endpoint=one.endpoint, external_id=one.external_id, tags=one.tags)
             for one in body.tasks

@@ -122,7 +122,7 @@ async def _account(settings: Settings, parts: Parts, client: KlingClient) -> Acc
         clock=parts.clock,
         callback_url=f"{public_url}{settings.receiver.path}" if public_url is not None else None,
         on_accepted=submitter.wake,
-        require_room=parts.room.require,
+        require_room=parts.reserve.require,
     )
     losses = Losses(
         store=parts.store,

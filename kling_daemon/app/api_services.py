@@ -25,7 +25,7 @@ def api_services(
     plugins: Sequence[InstalledPlugin],
 ) -> ApiServices:
     """Return the services; none of them is opened or started by it."""
-    store, room = parts.store, parts.room
+    store, reserve = parts.store, parts.reserve
     return ApiServices(
         store=store,
         clock=parts.clock,
@@ -45,8 +45,8 @@ def api_services(
         kling_requests=parts.metrics.kling_requests,
         reconciliation=account.reconciliation,
         reload=reloader.reload,
-        obstacles=lambda: (*store.obstacles(), *room.obstacles()),
-        room=room,
+        obstacles=lambda: (*store.obstacles(), *reserve.obstacles()),
+        reserve=reserve,
         trust=lambda: inbox.trust,
         tokens=tokens,
         asks_for_token=settings.auth == "token",

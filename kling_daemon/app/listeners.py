@@ -8,7 +8,7 @@ from aiohttp import web
 
 from kling_daemon.api import ApiServices, build_api
 from kling_daemon.config import Address, Settings
-from kling_daemon.listening import Certificate, Patience, Porter, Shortcut, listening
+from kling_daemon.listening import Certificate, ConnectionLimiter, Shortcut, Timeouts, listening
 from kling_daemon.receiver import PlainCallbacks, build_receiver
 from kling_daemon.service import API, RECEIVER, open_files
 from kling_daemon.service.activation import Sockets
@@ -18,7 +18,7 @@ from kling_daemon.tracking import Inbox
 _SHARE_OF_FILES = {RECEIVER: 0.25, API: 0.5}
 """Which part of the files that we may open is for each listener's connections; the rest is for files and requests."""
 
-_PATIENCE = {RECEIVER: Patience(), API: Patience(whole=False)}
+_TIMEOUTS = {RECEIVER: Timeouts(), API: Timeouts(whole=False)}
 """A create may bear pictures, and an answer be long: the API's callers have their time for the next bytes, not for all
 of them."""
 
@@ -66,8 +66,8 @@ class Listeners:
             address,
             shortcut=shortcut,
             passed=self._sockets.get(listener, ()),
-            porter=Porter(
-                _PATIENCE[listener],
+            limiter=ConnectionLimiter(
+                _TIMEOUTS[listener],
                 most=int(open_files() * _SHARE_OF_FILES[listener]),
                 on_sent_away=lambda why: self._metrics.sent_away(listener, why),
             ),

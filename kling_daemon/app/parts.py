@@ -14,7 +14,7 @@ from kling_daemon.clock import Clock
 from kling_daemon.config import Settings
 from kling_daemon.polling import PollPolicy
 from kling_daemon.punctuality import JobKind
-from kling_daemon.store import Room, Store
+from kling_daemon.store import DiskReserve, Store
 from kling_daemon.telemetry import Metrics
 from kling_daemon.tracking import Capabilities, NoticeBoard, Tracker
 
@@ -24,7 +24,7 @@ class Parts:
     """What runs for as long as anything does, and knows none of what is made on it."""
 
     store: Store
-    room: Room
+    reserve: DiskReserve
     tracker: Tracker
     board: NoticeBoard
     keys: OldKeys
@@ -64,7 +64,7 @@ async def open_parts(settings: Settings, *, clock: Clock, bus: Bus | None) -> As
         await store.note_start()
         yield Parts(
             store=store,
-            room=Room(settings.store.directory, settings.store.reserve),
+            reserve=DiskReserve(settings.store.directory, settings.store.reserve),
             tracker=Tracker(store, bus, metrics),
             board=NoticeBoard(store, bus, clock, count=metrics.notice),
             keys=await OldKeys.open(store, settings.store.directory),

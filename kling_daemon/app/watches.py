@@ -34,7 +34,7 @@ def watches(parts: Parts, *, certificates: CertificateWatch, keep: timedelta) ->
     clocks = ClockWatch(store, clock, last_written=parts.last_written)
     overdue = OverdueWatch(store, board, clock, after=polling.overdue_after, measure=metrics.overdue_jobs)
     punctual = PunctualityWatch(store, clock, polling, parts.hastened)
-    space = SpaceWatch(parts.room, board, measure=metrics.free_bytes)
+    space = SpaceWatch(parts.reserve, board, measure=metrics.free_bytes)
     return {
         "certificate watch": Watching(certificates.look, every=certificate_watch.LOOK),
         "clock watch": Watching(clocks.step, every=clock_watch.LOOK),

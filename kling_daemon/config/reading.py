@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pydantic
 
-from kling_daemon.config.cautions import Caution, cautions
 from kling_daemon.config.checks import Contradiction, contradictions
 from kling_daemon.config.credentials import read_credentials
+from kling_daemon.config.doubts import Doubt, doubts
 from kling_daemon.config.layers import Key, Layer, implied, read_environment, set_by_environment, variable
 from kling_daemon.config.origins import Origins, nowhere
 from kling_daemon.config.problems import ConfigError
@@ -79,7 +79,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         problems += problems_of(wrong, Settings, name=name)
         doubtful += [_key(details) for details in wrong.errors()]
 
-    def told(found: Iterable[Contradiction | Caution]) -> list[Problem]:
+    def told(found: Iterable[Contradiction | Doubt]) -> list[Problem]:
         return [
             Problem(path=name(each.keys[0]), message=each.message)
             for each in found
@@ -98,7 +98,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         file=path,
         settings=settings,
         problems=problems,
-        warnings=told(cautions(settings)),
+        warnings=told(doubts(settings)),
         name=name,
         origins=origins,
     )

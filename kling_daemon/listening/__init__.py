@@ -2,19 +2,19 @@
 
 from kling_daemon.listening.certificates import Certificate, CertificateError
 from kling_daemon.listening.connections import peer_of
-from kling_daemon.listening.patience import Patience
-from kling_daemon.listening.porter import Porter
+from kling_daemon.listening.limiter import ConnectionLimiter
 from kling_daemon.listening.shortcut import LONGEST_BODY, Shortcut
 from kling_daemon.listening.sites import ListenError, listening, served_at
+from kling_daemon.listening.timeouts import Timeouts
 
 __all__ = [
     "LONGEST_BODY",
     "Certificate",
     "CertificateError",
+    "ConnectionLimiter",
     "ListenError",
-    "Patience",
-    "Porter",
     "Shortcut",
+    "Timeouts",
     "listening",
     "peer_of",
     "served_at",

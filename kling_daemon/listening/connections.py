@@ -1,6 +1,6 @@
 """Connections that keep quiet: what is no HTTP gets one short answer and one short line in the log.
 
-They also tell the porter what they are at, so that those who dawdle are sent away.
+They also tell the limiter what they are at, so that those who dawdle are sent away.
 
 aiohttp's own answer to it repeats the bytes that came and names the versions of its parts, and its log line is a
 traceback, so that anybody who can connect could fill the log.
@@ -13,8 +13,8 @@ from typing import Any, cast
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http_parser import RawRequestMessage
 
-from kling_daemon.listening.patience import Stage
-from kling_daemon.listening.porter import Porter, Standing
+from kling_daemon.listening.limiter import ConnectionLimiter, Standing
+from kling_daemon.listening.timeouts import Stage
 
 _NO_HTTP = "this is no request in HTTP"
 
@@ -22,28 +22,28 @@ _NO_HTTP = "this is no request in HTTP"
 class QuietConnection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_half_of", "_link", "_peer", "_porter")
+    __slots__ = ("_half_of", "_limiter", "_link", "_peer")
 
-    def __init__(self, porter: Porter, manager: web.Server, **settings: object) -> None:
+    def __init__(self, limiter: ConnectionLimiter, manager: web.Server, **settings: object) -> None:
         """Take who lets it in, and what every connection of aiohttp's takes."""
         super().__init__(manager, **settings)  # type: ignore[arg-type]
-        self._porter = porter
+        self._limiter = limiter
         self._link: asyncio.Transport | None = None  # aiohttp lets go of its own before the connection is gone
         self._peer: str | None = None
         self._half_of = 0  # nor is the first request there as soon as the connection is
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, if the porter has room."""
+        """Begin, if the limiter has room."""
         self._link = cast("asyncio.Transport", transport)
         self._peer = peer_of(transport)
-        if self._porter.admit(self, self._loop.time()):
+        if self._limiter.admit(self, self._loop.time()):
             super().connection_made(transport)
         else:
             self._link.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
-        self._porter.forget(self)
+        self._limiter.forget(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -59,7 +59,7 @@ class QuietConnection(web.RequestHandler):
             self._half_of = self._request_count
 
     def standing(self) -> Standing:
-        """Return what it is at, for the porter."""
+        """Return what it is at, for the limiter."""
         count, link = self._request_count, self._link
         if link is None or link.is_closing():
             return (Stage.CLOSING, count, 0 if link is None else link.get_write_buffer_size())
@@ -114,12 +114,12 @@ class QuietConnection(web.RequestHandler):
         return await super()._handle_request(request, *more)
 
     async def _refuse(self, _request: web.BaseRequest) -> web.StreamResponse:
-        self._porter.note_failure(HTTPStatus.BAD_REQUEST, "Ambiguous")
+        self._limiter.note_failure(HTTPStatus.BAD_REQUEST, "Ambiguous")
         return _refusal(HTTPStatus.BAD_REQUEST)
 
     def log_exception(self, *_args: Any, status: int | None = None, exc_info: Any = None, **_more: Any) -> None:
         """Have it told what went wrong with the connection by its kind alone: its words are the sender's."""
-        self._porter.note_failure(status, type(exc_info).__name__)
+        self._limiter.note_failure(status, type(exc_info).__name__)
 
 
 def peer_of(transport: asyncio.BaseTransport | None) -> str | None:

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 import structlog
 
-from kling_daemon.listening.porter import Porter
+from kling_daemon.listening.limiter import ConnectionLimiter
 from kling_daemon.listening.runner import QuietRunner
 
 log = structlog.get_logger(__name__)
@@ -29,19 +29,19 @@ _TURNS = 5
 """So many turns of the loop after it was accepted at the latest a connection is there, and what it sent is read."""
 
 
-async def drain(runner: QuietRunner, porter: Porter, *, handed_over: bool, limit: timedelta) -> None:
+async def drain(runner: QuietRunner, limiter: ConnectionLimiter, *, handed_over: bool, limit: timedelta) -> None:
     """Accept nobody any more, and return when no body is on its way any more, or at the limit.
 
     handed_over: the sockets stay open, as another process has them too.
     """
     loop = asyncio.get_running_loop()
     runner.stop_accepting()
-    log.info("draining", connections=len(porter))
+    log.info("draining", connections=len(limiter))
     for _ in range(_TURNS):
         await asyncio.sleep(0)
     began = loop.time()
     soon, end = began + (LAME_DUCK.total_seconds() if handed_over else 0), began + limit.total_seconds()
     while loop.time() < end and (  # noqa: ASYNC110 - see below
-        porter.is_waited_for or (len(porter) > 0 and loop.time() < soon)
+        limiter.is_waited_for or (len(limiter) > 0 and loop.time() < soon)
     ):
         await asyncio.sleep(_LOOK)  # looking costs nothing, and telling would cost each request something

@@ -1,4 +1,4 @@
-"""Agrees on TLS with whoever connects, in the porter's sight: who never agrees is sent away like any other who dawdles.
+"""Agrees on TLS with whoever connects, in sight of the limiter: who never agrees is sent away like others who dawdle.
 
 asyncio's own servers shake hands unseen: nobody knows of such a connection before it is agreed, and whoever can connect
 could hold as many files open as the daemon may have, by saying nothing.
@@ -13,13 +13,13 @@ from typing import cast
 
 import structlog
 
-from kling_daemon.listening.patience import Stage
-from kling_daemon.listening.porter import Porter, Standing
+from kling_daemon.listening.limiter import ConnectionLimiter, Standing
+from kling_daemon.listening.timeouts import Stage
 
 log = structlog.get_logger(__name__)
 
 _LATEST = timedelta(minutes=5)
-"""When asyncio ends a handshake; the porter does so before."""
+"""When asyncio ends a handshake; the limiter does so before."""
 _GOODBYE = timedelta(seconds=5)
 """How long the other end has to say goodbye as TLS wants it."""
 
@@ -31,10 +31,10 @@ class Handshakes:
     and nothing else; no line of the log is a stranger's to write.
     """
 
-    def __init__(self, context: ssl.SSLContext, porter: Porter) -> None:
+    def __init__(self, context: ssl.SSLContext, limiter: ConnectionLimiter) -> None:
         """Take how to speak TLS, and who lets connections in."""
         self._context = context
-        self._porter = porter
+        self._limiter = limiter
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[None]] = set()
 
@@ -57,7 +57,7 @@ class Handshakes:
 
     def begin(self, knocking: "Knocking", link: asyncio.Transport, serve: Callable[[], asyncio.Protocol]) -> None:
         """Agree on TLS with a new connection, and have what `serve` makes go on with it."""
-        if self._tasks is None or not self._porter.admit(knocking, asyncio.get_running_loop().time()):
+        if self._tasks is None or not self._limiter.admit(knocking, asyncio.get_running_loop().time()):
             link.abort()
             return
         task = self._tasks.create_task(self._shake(knocking, link, serve), name="handshake")
@@ -83,7 +83,7 @@ class Handshakes:
             log.info("connection failed", kind=type(error).__name__)
             return
         finally:
-            self._porter.forget(knocking)
+            self._limiter.forget(knocking)
         if agreed is None or link.is_closing():
             return  # it has gone meanwhile, of which asyncio says nothing
         connection = serve()
@@ -94,7 +94,7 @@ class Handshakes:
 
 
 class Knocking(asyncio.Protocol):
-    """A connection that has not agreed on TLS yet; for the porter, one that has not brought a request's head."""
+    """A connection that has not agreed on TLS yet; for the limiter, one that has not brought a request's head."""
 
     def __init__(self, handshakes: Handshakes, serve: Callable[[], asyncio.Protocol]) -> None:
         """Take who shakes hands, and what makes the protocol of a connection that has agreed."""
@@ -115,7 +115,7 @@ class Knocking(asyncio.Protocol):
         self.early += data
 
     def standing(self) -> Standing:
-        """Return what it is at, for the porter."""
+        """Return what it is at, for the limiter."""
         return (Stage.HEAD, 0, 0)
 
     def send_away(self) -> None:

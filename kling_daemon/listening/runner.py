@@ -6,18 +6,23 @@ from datetime import timedelta
 from aiohttp import web
 
 from kling_daemon.listening.connections import QuietConnection
-from kling_daemon.listening.porter import Porter
+from kling_daemon.listening.limiter import ConnectionLimiter
 from kling_daemon.listening.shortcut import Shortcut, ShortcutConnection
 
 _NEVER = timedelta(days=365)
-"""When aiohttp closes an idle connection: the porter does that, by one timer for all."""
+"""When aiohttp closes an idle connection: the limiter does that, by one timer for all."""
 
 
 class QuietRunner(web.AppRunner):
     """An `AppRunner` that makes connections of ours; there is no access log."""
 
     def __init__(
-        self, application: web.Application, *, shortcut: Shortcut | None, porter: Porter, stop_timeout: timedelta
+        self,
+        application: web.Application,
+        *,
+        shortcut: Shortcut | None,
+        limiter: ConnectionLimiter,
+        stop_timeout: timedelta,
     ) -> None:
         """Take what is served, what answers some requests in its place, who lets connections in, and the stop's limit.
 
@@ -31,12 +36,12 @@ class QuietRunner(web.AppRunner):
             shutdown_timeout=stop_timeout.total_seconds(),
         )
         self._shortcut = shortcut
-        self._porter = porter
+        self._limiter = limiter
         application.on_response_prepare.append(self._say_goodbye)
 
     def stop_accepting(self) -> None:
         """Accept no connection any more, and have each one's next answer be its last."""
-        self._porter.is_leaving = True
+        self._limiter.is_leaving = True
         loop = asyncio.get_running_loop()
         for site in self.sites:
             server: asyncio.Server | None = site._server  # type: ignore[assignment]  # noqa: SLF001 - nothing else tells
@@ -44,24 +49,24 @@ class QuietRunner(web.AppRunner):
                 loop.remove_reader(listener)
 
     async def _say_goodbye(self, _request: web.Request, response: web.StreamResponse) -> None:
-        if self._porter.is_leaving:
+        if self._limiter.is_leaving:
             response.force_close()
             response.headers["Connection"] = "close"  # aiohttp has written its headers before it asks us
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(made, self._shortcut, self._porter)
+        return _Server(made, self._shortcut, self._limiter)
 
 
 class _Server(web.Server):
     """A server like the one that aiohttp has made, which takes the class of its connections nowhere else."""
 
-    def __init__(self, made: web.Server, shortcut: Shortcut | None, porter: Porter) -> None:
+    def __init__(self, made: web.Server, shortcut: Shortcut | None, limiter: ConnectionLimiter) -> None:
         super().__init__(made.request_handler, request_factory=made.request_factory, **made._kwargs)  # noqa: SLF001 - see above
         self._shortcut = shortcut
-        self._porter = porter
+        self._limiter = limiter
 
     def __call__(self) -> web.RequestHandler:
         if self._shortcut is None:
-            return QuietConnection(self._porter, self, loop=self._loop, **self._kwargs)
-        return ShortcutConnection(self._shortcut, self._porter, self, loop=self._loop, **self._kwargs)
+            return QuietConnection(self._limiter, self, loop=self._loop, **self._kwargs)
+        return ShortcutConnection(self._shortcut, self._limiter, self, loop=self._loop, **self._kwargs)

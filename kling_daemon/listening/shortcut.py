@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
 from kling_daemon.listening.connections import QuietConnection
-from kling_daemon.listening.porter import Porter
+from kling_daemon.listening.limiter import ConnectionLimiter
 
 LONGEST_BODY = 64 * 1024
 """The longest body that a shortcut may take, in bytes: a connection holds as much without anybody reading it."""
@@ -46,9 +46,9 @@ class ShortcutConnection(QuietConnection):
 
     __slots__ = ("_shortcut",)
 
-    def __init__(self, shortcut: Shortcut, porter: Porter, manager: web.Server, **settings: object) -> None:
+    def __init__(self, shortcut: Shortcut, limiter: ConnectionLimiter, manager: web.Server, **settings: object) -> None:
         """Take the shortcut, and what every connection takes."""
-        super().__init__(porter, manager, **settings)
+        super().__init__(limiter, manager, **settings)
         self._shortcut = shortcut
 
     def data_received(self, data: bytes) -> None:
@@ -91,7 +91,7 @@ class ShortcutConnection(QuietConnection):
     def _answer(self, answer: bytes) -> None:
         self._request_in_progress = False
         if self.transport is not None and not self.transport.is_closing():
-            if self._porter.is_leaving and not self._messages:
+            if self._limiter.is_leaving and not self._messages:
                 answer = answer.replace(b"\r\n", _LAST, 1)
                 self.close()
             self.transport.write(answer)

@@ -15,10 +15,10 @@ from aiohttp import web
 from kling_daemon.config import Address, TcpAddress, UnixAddress
 from kling_daemon.listening.draining import drain
 from kling_daemon.listening.handshakes import Handshakes
-from kling_daemon.listening.patience import Patience
-from kling_daemon.listening.porter import Porter
+from kling_daemon.listening.limiter import ConnectionLimiter
 from kling_daemon.listening.runner import QuietRunner
 from kling_daemon.listening.shortcut import Shortcut
+from kling_daemon.listening.timeouts import Timeouts
 from kling_daemon.listening.tls_site import TlsSite, TlsSockSite
 
 SOCKET_MODE = 0o660
@@ -40,51 +40,51 @@ async def listening(
     *,
     shortcut: Shortcut | None = None,
     passed: Sequence[socket.socket] = (),
-    porter: Porter | None = None,
+    limiter: ConnectionLimiter | None = None,
     tls: ssl.SSLContext | None = None,
     stop_timeout: timedelta = timedelta(seconds=5),
 ) -> AsyncIterator[Address]:
     """Serve the application until the context is left; yield the address, its port the one that was bound.
 
     shortcut: what may answer some requests in the application's place. passed: sockets that listen already and are
-    another's too, to be served in place of the address. porter: lets connections in, and sends away those that dawdle;
+    another's too, to be served in place of the address. limiter: lets connections in, and sends away those that dawdle;
     a new one for each listener. tls: for a TCP port that speaks TLS.
     On leaving, requests under way have `stop_timeout` to end, and those that wait in a passed socket are left to
     whoever serves it next. Raises ListenError.
     """
-    porter = Porter(Patience()) if porter is None else porter
-    runner = QuietRunner(application, shortcut=shortcut, porter=porter, stop_timeout=stop_timeout)
-    handshakes = None if tls is None else Handshakes(tls, porter)
+    limiter = ConnectionLimiter(Timeouts()) if limiter is None else limiter
+    runner = QuietRunner(application, shortcut=shortcut, limiter=limiter, stop_timeout=stop_timeout)
+    handshakes = None if tls is None else Handshakes(tls, limiter)
     if passed:
-        async with _shaking(handshakes), _running(runner, porter, stop_timeout, handed_over=True):
+        async with _shaking(handshakes), _running(runner, limiter, stop_timeout, handed_over=True):
             for each in passed:
                 await _passed_site(runner, each, handshakes).start()
             yield served_at(address, passed)
     elif isinstance(address, TcpAddress):
-        async with _shaking(handshakes), _running(runner, porter, stop_timeout):
+        async with _shaking(handshakes), _running(runner, limiter, stop_timeout):
             yield await _start_tcp(_tcp_site(runner, address, handshakes), runner, address)
     else:
         # The file goes last, so that nobody who finds it gone need wait for an answer.
         with _unix_socket(address.path) as bound:
-            async with _running(runner, porter, stop_timeout):
+            async with _running(runner, limiter, stop_timeout):
                 await web.SockSite(runner, bound, backlog=BACKLOG).start()
                 yield address
 
 
 @asynccontextmanager
 async def _running(
-    runner: QuietRunner, porter: Porter, stop_timeout: timedelta, *, handed_over: bool = False
+    runner: QuietRunner, limiter: ConnectionLimiter, stop_timeout: timedelta, *, handed_over: bool = False
 ) -> AsyncIterator[None]:
     await runner.setup()
-    porter.open()
+    limiter.open()
     try:
         yield
     finally:
         try:
-            await drain(runner, porter, handed_over=handed_over, limit=stop_timeout)
+            await drain(runner, limiter, handed_over=handed_over, limit=stop_timeout)
             await runner.cleanup()
         finally:
-            porter.close()
+            limiter.close()
 
 
 def served_at(address: Address, passed: Sequence[socket.socket]) -> Address:

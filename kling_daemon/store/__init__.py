@@ -13,8 +13,8 @@ from kling_daemon.store.job_pages import JobFilter, JobPages
 from kling_daemon.store.news import Effect, HintWeight, News, RawCallback, Recorded
 from kling_daemon.store.reader import AmbiguousReferenceError, Reader
 from kling_daemon.store.replays import Replay, Replayable, Replayed
+from kling_daemon.store.reserve import DiskReserve, NoRoomError, Space
 from kling_daemon.store.retention import OldRows, Sweep
-from kling_daemon.store.room import NoRoomError, Room, Space
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.shown_rows import CallbackRow, DeliveryRow, HandlerRow
 from kling_daemon.store.standing import StandingClaim
@@ -32,6 +32,7 @@ __all__ = [
     "CallbackPages",
     "CallbackRow",
     "DeliveryRow",
+    "DiskReserve",
     "Effect",
     "EventFilter",
     "EventPages",
@@ -56,7 +57,6 @@ __all__ = [
     "Replay",
     "Replayable",
     "Replayed",
-    "Room",
     "SecretUse",
     "SetBack",
     "Space",

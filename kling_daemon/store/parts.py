@@ -14,10 +14,10 @@ from kling_daemon.store.deliveries import DeliveryDesk
 from kling_daemon.store.due_times import DueTimeDesk
 from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.fanout import Fanout
+from kling_daemon.store.hint_backoff import HintBackoff
 from kling_daemon.store.hints import HintDesk
 from kling_daemon.store.notices import NoticeDesk
 from kling_daemon.store.polls import PollDesk
-from kling_daemon.store.prompts import Prompts
 from kling_daemon.store.record import Recorder
 from kling_daemon.store.replays import ReplayDesk
 from kling_daemon.store.retention import RetentionDesk
@@ -62,7 +62,7 @@ class Parts:
         fanout = Fanout(db, sequences)
         notices = NoticeDesk(clock=clock, sequences=sequences, fanout=fanout)
         hints = HintDesk(account=account, limit=hint_limit)
-        prompts = Prompts(Backoff(least=policy.interval, longest=policy.max_interval))
+        hint_backoff = HintBackoff(Backoff(least=policy.interval, longest=policy.max_interval))
         recorder = Recorder(
             account=account,
             clock=clock,
@@ -72,7 +72,7 @@ class Parts:
             fanout=fanout,
             cache=cache,
             hints=hints,
-            prompts=prompts,
+            hint_backoff=hint_backoff,
         )
         deliveries = DeliveryDesk(
             owner=owner,
@@ -88,7 +88,7 @@ class Parts:
             deliveries=deliveries,
             submissions=SubmissionDesk(owner=owner, clock=clock, recorder=recorder),
             notices=notices,
-            polls=PollDesk(clock=clock, policy=policy, random=random, prompts=prompts),
+            polls=PollDesk(clock=clock, policy=policy, random=random, hint_backoff=hint_backoff),
             hints=hints,
             retention=RetentionDesk(clock=clock),
             due_times=DueTimeDesk(clock=clock),

@@ -6,7 +6,7 @@ from random import Random
 
 from kling_daemon.clock import Clock, optional, to_millis
 from kling_daemon.polling import PollPolicy
-from kling_daemon.store.prompts import Prompts
+from kling_daemon.store.hint_backoff import HintBackoff
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.store.statements import Statements
 
@@ -14,12 +14,12 @@ from kling_daemon.store.statements import Statements
 class PollDesk:
     """The operations of the poller that are not reports."""
 
-    def __init__(self, *, clock: Clock, policy: PollPolicy, random: Random, prompts: Prompts) -> None:
+    def __init__(self, *, clock: Clock, policy: PollPolicy, random: Random, hint_backoff: HintBackoff) -> None:
         """Take the rules by which the next poll is set."""
         self._clock = clock
         self._policy = policy
         self._random = random
-        self._prompts = prompts
+        self._hint_backoff = hint_backoff
         self._sql = Statements("polls")
 
     def unanswered(self, db: sqlite3.Connection, units: Sequence[StoredJob]) -> list[None]:
@@ -28,7 +28,7 @@ class PollDesk:
         for stored in units:
             following, jitter = stored.following, self._random.random()
             if following.prompted:
-                self._prompts.answered(stored.job.id, now)
+                self._hint_backoff.answered(stored.job.id, now)
             asked = optional(to_millis, following.poll_at)
             if stored.job.state.is_terminal:
                 # It was asked for because of a contradiction; Kling may have forgotten by now what has ended.

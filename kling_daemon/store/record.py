@@ -22,10 +22,10 @@ from kling_daemon.store.event_cache import EventCache
 from kling_daemon.store.evidence import Evidence
 from kling_daemon.store.fanout import Fanout
 from kling_daemon.store.group import Group
+from kling_daemon.store.hint_backoff import HintBackoff
 from kling_daemon.store.hints import HintDesk
 from kling_daemon.store.json_text import to_json_text
 from kling_daemon.store.news import Effect, HintWeight, News, Recorded
-from kling_daemon.store.prompts import Prompts
 from kling_daemon.store.rows import JOB_COLUMNS, StoredJob, from_row, to_row, to_snapshot
 from kling_daemon.store.sequences import Sequences
 from kling_daemon.store.statements import Statements
@@ -45,7 +45,7 @@ class Recorder:
         fanout: Fanout,
         cache: EventCache,
         hints: HintDesk,
-        prompts: Prompts,
+        hint_backoff: HintBackoff,
     ) -> None:
         """Take what it shares with the other operations of the one writer."""
         self._account = account
@@ -56,7 +56,7 @@ class Recorder:
         self._fanout = fanout
         self._cache = cache
         self._hints = hints
-        self._prompts = prompts
+        self._hint_backoff = hint_backoff
         self._evidence = Evidence(account=account, sequences=sequences)
         self._sql = Statements("record")
         self._save_jobs = BulkInsert(self._sql["save_job"], marks(len(JOB_COLUMNS)))
@@ -155,7 +155,7 @@ class Recorder:
                 report = replace(report, callback_missed=known.following.is_left_to_callbacks)
             change = fold(known.job, report)
             effect = _effect(known.job, change)
-            self._prompts.note(known, is_moved=change.advanced, is_asked=news.polled_at is not None, now=now)
+            self._hint_backoff.note(known, is_moved=change.advanced, is_asked=news.polled_at is not None, now=now)
         callback = self._evidence.keep(news, news.callback, seq) if news.callback is not None else None
         following = self._policy.after_news(
             known.following if known is not None else None,
@@ -165,7 +165,7 @@ class Recorder:
             now=now,
             random=self._random.random,
         )
-        following = self._prompts.after(change, report.source, following, now)
+        following = self._hint_backoff.after(change, report.source, following, now)
         after = StoredJob(seq=seq, job=change.job, following=following)
         if change.advanced:
             group.moves.append((after, change))
@@ -217,7 +217,7 @@ class Recorder:
         if named is not None and named.job.state.is_terminal:
             return Effect.UNCHANGED, named.job if weight is news.hint else None
         if named is not None and weight is HintWeight.JOB:
-            due = self._prompts.due(named.job.id, now)
+            due = self._hint_backoff.due(named.job.id, now)
             group.keep(replace(named, following=named.following.prompted_at(due, named.job, now)))
             return Effect.HINTED, named.job
         if news.hinted_task_id is None:

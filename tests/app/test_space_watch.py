@@ -8,7 +8,7 @@ from fakes.troubled_database import full_disk
 from kling_daemon.app.space_watch import SpaceWatch
 from kling_daemon.bus import Bus
 from kling_daemon.clock import SystemClock
-from kling_daemon.store import Room
+from kling_daemon.store import DiskReserve
 from kling_daemon.tracking import NoticeBoard
 
 RESERVE = 1000 * 4096
@@ -19,9 +19,9 @@ class Disk:
 
     def __init__(self, directory, store):
         self.blocks, self.measured = 0, []
-        room = Room(directory, RESERVE, measure=self.measure)
+        reserve = DiskReserve(directory, RESERVE, measure=self.measure)
         board = NoticeBoard(store, Bus(), SystemClock())
-        self.store, self.watch = store, SpaceWatch(room, board, measure=self.measured.append)
+        self.store, self.watch = store, SpaceWatch(reserve, board, measure=self.measured.append)
 
     def measure(self, _path):
         return os.statvfs_result((4096, 4096, 10**9, self.blocks, self.blocks, 0, 0, 0, 0, 255))

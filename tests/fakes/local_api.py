@@ -32,7 +32,7 @@ from kling_daemon.poller import Finding, Named, NamedTask, Series
 from kling_daemon.polling import PollPolicy
 from kling_daemon.reports import Source
 from kling_daemon.standard_webhooks import Secret
-from kling_daemon.store import Intent, News, Recorded, Registration, Room, Store
+from kling_daemon.store import DiskReserve, Intent, News, Recorded, Registration, Store
 from kling_daemon.submission import Canceller, SubmitRefusedError
 from kling_daemon.testing import make_job
 from kling_daemon.tracking import Abandoner, Capabilities, Trust
@@ -200,7 +200,7 @@ async def local_api(
             reconciliation=lambda: None,
             obstacles=lambda: api.obstacles,
             reload=api.reload,
-            room=Room(directory, reserve),
+            reserve=DiskReserve(directory, reserve),
             trust=lambda: api.trust,
             tokens=tokens,
             asks_for_token=asks_for_token,

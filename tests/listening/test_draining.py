@@ -12,7 +12,7 @@ from fakes.dispatching import PATIENCE, until
 from fakes.local_api import LOCAL
 
 from kling_daemon.config import TcpAddress, UnixAddress
-from kling_daemon.listening import Certificate, Patience, Porter, listening, served_at
+from kling_daemon.listening import Certificate, ConnectionLimiter, Timeouts, listening, served_at
 
 POST = b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
 
@@ -43,12 +43,12 @@ class Listener:
 
     def __init__(self):
         self.end = asyncio.Event()
-        self.porter = Porter(Patience())
+        self.limiter = ConnectionLimiter(Timeouts())
         self.address = None
 
     async def run(self, **given):
         given = {"stop_timeout": timedelta(seconds=PATIENCE), **given}
-        async with listening(application(), LOCAL, shortcut=Echo(), porter=self.porter, **given) as self.address:
+        async with listening(application(), LOCAL, shortcut=Echo(), limiter=self.limiter, **given) as self.address:
             await self.end.wait()
 
 
@@ -67,9 +67,9 @@ async def test_a_body_that_has_begun_to_come_is_waited_for_and_answered_for_the_
     async with running() as (listener, task):
         reader, writer = await asyncio.open_connection(listener.address.host, listener.address.port)
         writer.write(POST % path + b"bo")
-        await until(lambda: listener.porter.is_waited_for)
+        await until(lambda: listener.limiter.is_waited_for)
         listener.end.set()
-        await until(lambda: listener.porter.is_leaving)
+        await until(lambda: listener.limiter.is_leaving)
         for _ in range(20):  # more turns than a listener takes to end that waits for nobody
             await asyncio.sleep(0)
         assert not task.done()
@@ -86,7 +86,7 @@ async def test_a_body_that_never_comes_is_waited_for_no_longer_than_the_stop_may
     async with running(stop_timeout=timedelta(milliseconds=50)) as (listener, task):
         reader, writer = await asyncio.open_connection(listener.address.host, listener.address.port)
         writer.write(POST % b"short" + b"bo")
-        await until(lambda: listener.porter.is_waited_for)
+        await until(lambda: listener.limiter.is_waited_for)
         listener.end.set()
         await task
         assert await reader.read() == b""
@@ -97,9 +97,9 @@ async def test_requests_that_came_together_are_all_answered_and_the_last_answer_
     async with running() as (listener, task):
         reader, writer = await asyncio.open_connection(listener.address.host, listener.address.port)
         writer.write(POST % b"short" + b"bo")
-        await until(lambda: listener.porter.is_waited_for)
+        await until(lambda: listener.limiter.is_waited_for)
         listener.end.set()
-        await until(lambda: listener.porter.is_leaving)
+        await until(lambda: listener.limiter.is_leaving)
         writer.write(b"dy" + (POST % b"short" + b"more") * 3)
         answers = await reader.read()
         writer.close()

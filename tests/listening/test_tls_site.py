@@ -17,7 +17,7 @@ from fakes.certificates import HOST, Authority
 from fakes.dispatching import PATIENCE, until
 from fakes.local_api import LOCAL
 
-from kling_daemon.listening import LONGEST_BODY, Certificate, Patience, Porter, listening
+from kling_daemon.listening import LONGEST_BODY, Certificate, ConnectionLimiter, Timeouts, listening
 
 POST = b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
 OPENING = bytes.fromhex("16030100")
@@ -129,7 +129,7 @@ async def test_who_speaks_no_tls_is_hung_up_on_and_writes_no_line_of_the_log(aut
     unhandled = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
     with caplog.at_level(logging.DEBUG):
-        async with served(certificate, porter=Porter(Patience(head=timedelta(seconds=3)))) as address:
+        async with served(certificate, limiter=ConnectionLimiter(Timeouts(head=timedelta(seconds=3)))) as address:
             async with asyncio.TaskGroup() as tasks:
                 heard = [tasks.create_task(heard_after(opening, address)) for opening in strange_openings()]
             for each in heard:
@@ -147,7 +147,7 @@ async def test_who_speaks_no_tls_is_hung_up_on_and_writes_no_line_of_the_log(aut
 
 
 async def test_many_who_never_agree_on_tls_keep_nobody_waiting_and_are_hung_up_on(authority, certificate):
-    async with served(certificate, porter=Porter(Patience(head=timedelta(seconds=3)))) as address:
+    async with served(certificate, limiter=ConnectionLimiter(Timeouts(head=timedelta(seconds=3)))) as address:
         silent = [await asyncio.open_connection(address.host, address.port) for _ in range(200)]
         reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
         writer.write(POST % (b"short", 1, b"x"))
@@ -161,14 +161,14 @@ async def test_many_who_never_agree_on_tls_keep_nobody_waiting_and_are_hung_up_o
 
 async def test_when_there_is_no_room_who_has_not_agreed_for_longest_makes_it(authority, certificate):
     sent_away = Counter()
-    porter = Porter(Patience(), most=10, on_sent_away=lambda why: sent_away.update([why]))
-    async with served(certificate, porter=porter) as address:
+    limiter = ConnectionLimiter(Timeouts(), most=10, on_sent_away=lambda why: sent_away.update([why]))
+    async with served(certificate, limiter=limiter) as address:
         silent = [await asyncio.open_connection(address.host, address.port) for _ in range(30)]
         for number in range(3):
             reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
             writer.write(POST % (b"short", 1, b"%d" % number))
             assert await bodies(reader, 1) == [b"short:%d" % number]
-            assert len(porter) <= 10
+            assert len(limiter) <= 10
             writer.close()
         assert set(sent_away) == {"full"}
         for waiting, _ in silent[:20]:
@@ -188,8 +188,8 @@ def first_words(trusting):
 async def test_whoever_breaks_off_wherever_leaves_nothing_behind(authority, certificate):
     unhandled = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
-    porter, hello = Porter(Patience()), first_words(authority.trusting())
-    async with served(certificate, porter=porter) as address:
+    limiter, hello = ConnectionLimiter(Timeouts()), first_words(authority.trusting())
+    async with served(certificate, limiter=limiter) as address:
         for length in range(0, len(hello) + 1, 9):
             for reset in (True, False):
                 with socket.create_connection((address.host, address.port)) as sending:
@@ -200,12 +200,12 @@ async def test_whoever_breaks_off_wherever_leaves_nothing_behind(authority, cert
         for _ in range(20):
             _, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
             writer.transport.abort()
-        await until(lambda: len(porter) == 0)
+        await until(lambda: len(limiter) == 0)
     assert unhandled == []
 
 
 async def test_who_agreed_on_tls_and_brings_no_request_is_hung_up_on_as_without_it(authority, certificate):
-    async with served(certificate, porter=Porter(Patience(head=timedelta(milliseconds=50)))) as address:
+    async with served(certificate, limiter=ConnectionLimiter(Timeouts(head=timedelta(milliseconds=50)))) as address:
         reader, writer = await asyncio.open_connection(address.host, address.port, ssl=authority.trusting())
         writer.write(b"POST /short HTTP/1.1\r\nX-Slow: ")
         assert await reader.read() == b""

@@ -6,7 +6,7 @@ from fakes.kling_caller import NEW_VIDEO
 
 from kling_daemon.deliveries import Delivery
 from kling_daemon.handlers import Retry
-from kling_daemon.store import Room
+from kling_daemon.store import DiskReserve
 from kling_daemon.submission import SubmitRefusedError, submit_for
 from kling_daemon.testing.clock import START
 from kling_daemon.testing.samples import make_event
@@ -48,7 +48,7 @@ async def test_bad_input_is_refused_in_words(tmp_path):
 async def test_while_the_disk_is_nearly_full_the_handler_is_called_again_which_costs_no_attempt(tmp_path):
     async with asking(tmp_path, NOBODY) as here:
         made = await submit_for(here.intake().accept, delivery())(NEW_VIDEO, {})
-        short = here.intake(require_room=Room(tmp_path, 2**60).require)
+        short = here.intake(require_room=DiskReserve(tmp_path, 2**60).require)
         with pytest.raises(
             Retry, match="the follow-up job was not taken: the disk of the state directory is nearly full"
         ):

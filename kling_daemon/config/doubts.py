@@ -14,7 +14,7 @@ _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caution:
+class Doubt:
     """A doubt about settings with which the daemon starts all the same."""
 
     keys: tuple[Key, ...]
@@ -23,28 +23,28 @@ class Caution:
     """What can come of it and what to do, without the value of any secret."""
 
 
-def cautions(settings: Settings) -> Iterator[Caution]:
+def doubts(settings: Settings) -> Iterator[Doubt]:
     """Yield what is doubtful."""
     public_url = settings.receiver.public_url
     if public_url is not None and _is_plain_and_public(public_url):
-        yield Caution(
+        yield Doubt(
             keys=(("receiver", "public_url"),),
             message="is http://, so whoever is on the way reads callbacks and the capabilities in their URLs; use https://",
         )
     if settings.api.auth == "none":
-        yield Caution(
+        yield Doubt(
             keys=(("api", "auth"),),
             message='is "none", so every program and user who reaches api.listen may have jobs made and paid',
         )
     if settings.api.allow_http and settings.api.is_open_without_tls:
-        yield Caution(
+        yield Doubt(
             keys=(("api", "allow_http"), ("api", "listen"), ("api", "tls_cert")),
             message="lets tokens come without TLS from other machines, so whoever is on the way can read and use them",
         )
     yield from _open_receiver(settings.receiver)
     yield from _wide_egress(settings.egress)
     if _lets_nobody_in(settings.receiver):
-        yield Caution(
+        yield Doubt(
             keys=(("receiver", "allow_ips"), ("receiver", "trusted_proxies"), ("receiver", "listen")),
             message=(
                 "lets nobody in: on a loopback address all callbacks come from a proxy on this machine; name it in"
@@ -53,10 +53,10 @@ def cautions(settings: Settings) -> Iterator[Caution]:
         )
 
 
-def _open_receiver(receiver: ReceiverSettings) -> Iterator[Caution]:
+def _open_receiver(receiver: ReceiverSettings) -> Iterator[Doubt]:
     if receiver.listen.is_loopback or receiver.tls_cert is not None or receiver.trusted_proxies:
         return
-    yield Caution(
+    yield Doubt(
         keys=(
             ("receiver", "listen"),
             ("receiver", "tls_cert"),
@@ -71,9 +71,9 @@ def _open_receiver(receiver: ReceiverSettings) -> Iterator[Caution]:
     )
 
 
-def _wide_egress(egress: EgressSettings) -> Iterator[Caution]:
+def _wide_egress(egress: EgressSettings) -> Iterator[Doubt]:
     if any(network.overlaps(own) for network in egress.networks for own in _LOOPBACK if own.version == network.version):
-        yield Caution(
+        yield Doubt(
             keys=(("egress", "networks"),),
             message=(
                 "opens this machine to whatever addresses results have, the local API and other services included;"
@@ -81,7 +81,7 @@ def _wide_egress(egress: EgressSettings) -> Iterator[Caution]:
             ),
         )
     if egress.proxy is not None and not egress.hosts:
-        yield Caution(
+        yield Doubt(
             keys=(("egress", "proxy"), ("egress", "hosts")),
             message="looks names up instead of the daemon, which then cannot tell where they lead; set egress.hosts",
         )

@@ -1,4 +1,4 @@
-"""Lets connections in, and sends away those that dawdle: when their time is over, or when others need the room.
+"""Limits connections: sends away those that dawdle, when their time is over or others need the room.
 
 A thousand connections that bring a byte now and then cost their owner nothing. Here they cost us little: each one is
 looked at twice a second, and nothing of this is done per request.
@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from kling_daemon.listening.patience import Patience, Stage
+from kling_daemon.listening.timeouts import Stage, Timeouts
 from kling_daemon.telemetry import Rarely
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ _ARRIVED: Standing = (Stage.HEAD, 0, 0)
 
 
 class Connection(Protocol):
-    """What the porter wants of a connection."""
+    """What the limiter wants of a connection."""
 
     def standing(self) -> Standing:
         """Return what it is at; cheap."""
@@ -48,14 +48,14 @@ class _Guest:
         self.standing = _ARRIVED
 
 
-class Porter:
-    """The book of one listener's connections."""
+class ConnectionLimiter:
+    """Keeps the book of one listener's connections: how many there are, and how long each has been at what it is at."""
 
     def __init__(
-        self, patience: Patience, *, most: int = MOST, on_sent_away: Callable[[str], None] = lambda _why: None
+        self, timeouts: Timeouts, *, most: int = MOST, on_sent_away: Callable[[str], None] = lambda _why: None
     ) -> None:
         """Take the limits. on_sent_away: is told why: `slow`, `full`, or `refused` for one that was not let in."""
-        self._patience = patience
+        self._timeouts = timeouts
         self._most = most
         self._on_sent_away = on_sent_away
         self._guests: dict[Connection, _Guest] = {}
@@ -72,7 +72,7 @@ class Porter:
         """Look after the connections from now on, in the running loop, until `close`."""
         loop = asyncio.get_running_loop()
         self._looked = loop.time()
-        self._timer = loop.call_later(self._patience.look, self._look, loop)
+        self._timer = loop.call_later(self._timeouts.look, self._look, loop)
 
     def close(self) -> None:
         """Look after none any more."""
@@ -127,17 +127,17 @@ class Porter:
         """Look at each connection; what it is at now it is taken to have begun right after the look before."""
         now, before = loop.time(), self._looked
         self._looked = now
-        self._timer = loop.call_at(now + self._patience.look, self._look, loop)
-        limits = {stage: self._patience.with_stage(stage) for stage in Stage}
+        self._timer = loop.call_at(now + self._timeouts.look, self._look, loop)
+        limits = {stage: self._timeouts.of(stage) for stage in Stage}
         staying: dict[Stage, list[_Guest]] = {stage: [] for stage in Stage}
         for guest in list(self._guests.values()):
             standing = stage, requests, _ = guest.connection.standing()
-            if self._patience.whole:
+            if self._timeouts.whole:
                 standing = (stage, requests, 0)
             if standing != guest.standing:
                 guest.standing, guest.since = standing, before
             limit = limits[stage]
-            if limit is not None and now + self._patience.look > guest.since + limit:
+            if limit is not None and now + self._timeouts.look > guest.since + limit:
                 self._send_away(guest, "slow")
             else:
                 staying[stage].append(guest)

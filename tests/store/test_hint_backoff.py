@@ -6,7 +6,7 @@ from datetime import timedelta
 from kling_daemon.backoff import Backoff
 from kling_daemon.jobs import JobState
 from kling_daemon.polling import Following
-from kling_daemon.store.prompts import AT_ONCE, Prompts
+from kling_daemon.store.hint_backoff import AT_ONCE, HintBackoff
 from kling_daemon.store.rows import StoredJob
 from kling_daemon.testing import START, make_job
 
@@ -20,55 +20,55 @@ STORED = StoredJob(
 ID = STORED.job.id
 
 
-def asked(prompts, now, stored=STORED, **note):
-    prompts.note(stored, **{"is_moved": False, "is_asked": True, "now": now, **note})
+def asked(backoff, now, stored=STORED, **note):
+    backoff.note(stored, **{"is_moved": False, "is_asked": True, "now": now, **note})
 
 
 def test_the_first_ones_are_asked_at_once_and_the_others_after_growing_pauses():
-    prompts, now, pauses = Prompts(PAUSES), START, []
+    backoff, now, pauses = HintBackoff(PAUSES), START, []
     for _ in range(AT_ONCE + 7):
-        due = prompts.due(ID, now)
+        due = backoff.due(ID, now)
         pauses.append((due - now).total_seconds())
         now = due
-        asked(prompts, now)
+        asked(backoff, now)
     assert pauses == [0] * AT_ONCE + [15, 30, 60, 120, 240, 300, 300]
 
 
 def test_a_hint_after_the_pause_is_asked_at_once():
-    prompts = Prompts(PAUSES)
+    backoff = HintBackoff(PAUSES)
     for _ in range(9):
-        asked(prompts, START)
-    assert prompts.due(ID, START + timedelta(hours=1)) == START + timedelta(hours=1)
+        asked(backoff, START)
+    assert backoff.due(ID, START + timedelta(hours=1)) == START + timedelta(hours=1)
 
 
 def test_news_that_brings_the_job_further_begins_anew():
-    prompts = Prompts(PAUSES)
+    backoff = HintBackoff(PAUSES)
     for _ in range(9):
-        asked(prompts, START)
-    asked(prompts, START, is_moved=True)
-    assert prompts.due(ID, START) == START
+        asked(backoff, START)
+    asked(backoff, START, is_moved=True)
+    assert backoff.due(ID, START) == START
 
 
 def test_polls_that_no_hint_prompted_and_news_that_nobody_asked_for_do_not_count():
-    prompts = Prompts(PAUSES)
+    backoff = HintBackoff(PAUSES)
     for _ in range(9):
-        asked(prompts, START, replace(STORED, following=Following(callback_expected=True)))
-        asked(prompts, START, is_asked=False)
-    assert prompts.due(ID, START) == START
+        asked(backoff, START, replace(STORED, following=Following(callback_expected=True)))
+        asked(backoff, START, is_asked=False)
+    assert backoff.due(ID, START) == START
 
 
 def test_a_clock_that_was_set_back_makes_no_hint_wait():
-    prompts = Prompts(PAUSES)
+    backoff = HintBackoff(PAUSES)
     for _ in range(9):
-        asked(prompts, START + timedelta(days=9))
-    assert prompts.due(ID, START) == START
+        asked(backoff, START + timedelta(days=9))
+    assert backoff.due(ID, START) == START
 
 
 def test_one_job_does_not_slow_the_others_and_only_so_many_are_remembered():
-    prompts = Prompts(PAUSES)
+    backoff = HintBackoff(PAUSES)
     for _ in range(9):
-        asked(prompts, START)
-    assert prompts.due("another", START) == START
+        asked(backoff, START)
+    assert backoff.due("another", START) == START
     for number in range(10_000):
-        asked(prompts, START, replace(STORED, job=replace(STORED.job, id=f"j{number}")))
-    assert prompts.due(ID, START) == START
+        asked(backoff, START, replace(STORED, job=replace(STORED.job, id=f"j{number}")))
+    assert backoff.due(ID, START) == START

@@ -21,7 +21,7 @@ class _Asked:
     last_at: datetime
 
 
-class Prompts:
+class HintBackoff:
     """Remembers, for each job, the questions that hints have prompted since its state last rose.
 
     A capability may leak, and whoever has it can send hints all day: they are coalesced, and cost three questions and

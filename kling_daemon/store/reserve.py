@@ -27,7 +27,7 @@ class Space:
     """How many files can be made; None where the file system knows no limit."""
 
 
-class Room:
+class DiskReserve:
     """Keeps a reserve: what people ask for is refused before callbacks are.
 
     It is measured when it matters, so that it is never out of date. Quotas count as far as the file system shows them

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from kling_daemon.store import NoRoomError, Room, Space
+from kling_daemon.store import DiskReserve, NoRoomError, Space
 
 MIB = 1024**2
 
@@ -14,7 +14,7 @@ def room(free, *, reserve=256 * MIB, files=(1000, 1000)):
     blocks = free // 4096
     # f_bfree, which counts what only root may use, is larger.
     found = os.statvfs_result((4096, 4096, 10**9, blocks + 999, blocks, made, left + 99, left, 0, 255))
-    return Room("/state", reserve, measure=lambda _path: found)
+    return DiskReserve("/state", reserve, measure=lambda _path: found)
 
 
 def test_as_long_as_the_reserve_is_left_all_is_well():
@@ -47,10 +47,10 @@ def test_inodes_run_out_too_where_there_is_a_limit_of_them():
 
 
 def test_a_directory_that_is_gone_is_no_question_of_room(tmp_path):
-    assert Room(tmp_path / "gone", 1).shortage() is None
-    assert Room(tmp_path / "gone", 1).space() is None
+    assert DiskReserve(tmp_path / "gone", 1).shortage() is None
+    assert DiskReserve(tmp_path / "gone", 1).space() is None
 
 
 def test_the_real_disk_is_measured(tmp_path):
-    space = Room(tmp_path, 1).space()
+    space = DiskReserve(tmp_path, 1).space()
     assert space.size == os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize or space.size > 0

@@ -13,7 +13,7 @@ from fakes.dispatching import PATIENCE, until
 from fakes.local_api import LOCAL
 from fakes.slow_clients import Dripping
 
-from kling_daemon.listening import Patience, Porter, listening
+from kling_daemon.listening import ConnectionLimiter, Timeouts, listening
 
 SOON = timedelta(milliseconds=400)
 LONG = timedelta(minutes=5)
@@ -50,7 +50,7 @@ class House:
         self.gate.set()
         self.asked = 0
         self.sent_away = Counter()
-        self.porter = None
+        self.limiter = None
         self.address = None
 
     async def answer(self):
@@ -86,8 +86,8 @@ class House:
 async def house(*, most=1000, head=LONG, body=LONG, idle=LONG, whole=True):
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
         here = House(tasks)
-        here.porter = Porter(
-            Patience(head=head, body=body, idle=idle, whole=whole),
+        here.limiter = ConnectionLimiter(
+            Timeouts(head=head, body=body, idle=idle, whole=whole),
             most=most,
             on_sent_away=lambda why: here.sent_away.update([why]),
         )
@@ -97,7 +97,7 @@ async def house(*, most=1000, head=LONG, body=LONG, idle=LONG, whole=True):
         application.router.add_get("/large", here.large)
         application.router.add_post("/unread", here.unread)
         async with listening(
-            application, LOCAL, shortcut=Shortcut(here), porter=here.porter, stop_timeout=STOP
+            application, LOCAL, shortcut=Shortcut(here), limiter=here.limiter, stop_timeout=STOP
         ) as here.address:
             yield here
             here.gate.set()
@@ -202,7 +202,7 @@ async def test_whoever_does_not_take_his_answers_is_hung_up_on():
                 while True:
                     await loop.sock_sendall(greedy, 100 * REQUEST.replace(b"quick", b"large"))
         assert here.sent_away == {"slow": 1}
-        await until(lambda: len(here.porter) == 0)
+        await until(lambda: len(here.limiter) == 0)
 
 
 @pytest.mark.parametrize(
@@ -212,9 +212,9 @@ async def test_in_a_full_house_the_oldest_incomplete_one_makes_room(first):
     async with house(most=20) as here:
         drips = None if first else iter(())
         dripping = [here.drip(first, drips, pause=0.005) for _ in range(19)]
-        await until(lambda: len(here.porter) == 19)
+        await until(lambda: len(here.limiter) == 19)
         kept = await here.connect(REQUEST)
-        await until(lambda: here.asked >= 1 and len(here.porter) == 20)
+        await until(lambda: here.asked >= 1 and len(here.limiter) == 20)
         dripping += [here.drip(first, drips, pause=0.005) for _ in range(100)]
         await until(lambda: sum(one.lasted is not None for one in dripping) >= 99)
         for _ in range(10):
@@ -225,7 +225,7 @@ async def test_in_a_full_house_the_oldest_incomplete_one_makes_room(first):
         assert (await kept[0].readuntil(b"ok")).count(b"200 OK") == 1
         assert (await kept[0].readuntil(b"ok")).count(b"200 OK") == 1
         kept[1].close()
-        assert len(here.porter) <= 20
+        assert len(here.limiter) <= 20
         assert set(here.sent_away) == {"full"}
 
 
@@ -291,5 +291,5 @@ async def test_those_who_leave_by_themselves_leave_room():
             reader, writer = await here.connect(REQUEST)
             await reader.readuntil(b"ok")
             writer.close()
-            await until(lambda: len(here.porter) == 0)
+            await until(lambda: len(here.limiter) == 0)
         assert not here.sent_away

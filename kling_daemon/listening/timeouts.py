@@ -23,7 +23,7 @@ class Stage(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """The time for each stage. Nobody who brings or takes a byte now and then may hold a connection for ever."""
 
     head: timedelta = timedelta(seconds=10)
@@ -35,7 +35,7 @@ class Patience:
     idle: timedelta = timedelta(seconds=75)
     """Between two requests; senders hang up on their own idle connections before this."""
 
-    def with_stage(self, stage: Stage) -> float | None:
+    def of(self, stage: Stage) -> float | None:
         """Return the seconds that a stage may last; None for any time."""
         match stage:
             case Stage.ANSWERING:
