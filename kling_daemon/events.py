@@ -58,7 +58,7 @@ class NoticeKind(StrEnum):
     KLING_STATUS = "kling.status"
     """Kling says of a task that it stands as no version of Kling's API that is known here says."""
     KLING_CONTRADICTION = "kling.contradiction"
-    """Kling has told of two ends of one job, or of two results; the first end stands, and Kling is asked again."""
+    """Kling has told of two ends of one job, or two results; the first end stands, Kling is asked for the results."""
     KLING_REFUSED = "kling.refused"
     """Kling takes no jobs at a path: its model may be retired, or the account may not use it. They fail `rejected`."""
     KLING_BALANCE = "kling.balance"

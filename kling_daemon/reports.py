@@ -1,8 +1,8 @@
 """What Kling said about a job, and how believed reports, in any order, make one truth of it.
 
 Folding is a join: every part of a job is the greatest of what was reported for it under a fixed order, so that
-order, repetition and the mix of callbacks and polls cannot matter. Only between two different ends does the order
-decide: the first one committed stands.
+order, repetition and the mix of callbacks and polls cannot matter. Only where they contradict each other is it
+otherwise: of two ends the first one committed stands, and of two results what Kling answered last, when it was asked.
 """
 
 from collections.abc import Mapping
@@ -149,7 +149,8 @@ def fold(job: Job, report: Report) -> Change:
     """Return what the job is after one more report; the same report again changes nothing."""
     if job.state.is_terminal and _is_of_deletion(report, job):
         return Change(job=job, previous_state=job.state, advanced=False, contradicted=False)
-    if job.state.is_terminal and _contradicts(report, job):
+    differs = _tells_of_other_results(report, job)
+    if job.state.is_terminal and (_contradicts(report, job) or (differs and report.source is Source.CALLBACK)):
         contradicted = replace(job, contradicted=True, task_id=job.task_id or report.task_id)
         return Change(job=contradicted, previous_state=job.state, advanced=False, contradicted=True)
     state = job.state
@@ -157,8 +158,7 @@ def fold(job: Job, report: Report) -> Change:
         state = report.state
     ends = state.is_terminal and not job.state.is_terminal
     message, reason, verdict_stamp = _verdict(job, report, ends=ends)
-    differs = _tells_of_other_results(report, job)
-    outputs, outputs_stamp = _newest_outputs(job, report)
+    outputs, outputs_stamp = (report.outputs, report.updated_at) if differs else _newest_outputs(job, report)
     cost, cost_stamp = _newest_cost(job, report)
     after = Job(
         id=job.id,
@@ -204,9 +204,10 @@ def _contradicts(report: Report, ended: Job) -> bool:
 
 
 def _tells_of_other_results(report: Report, job: Job) -> bool:
-    """Return whether a report of the end that stands has other results than it; the newer ones are taken all the same.
+    """Return whether a report of the end that stands has other results than it.
 
-    Which ones those are does not depend on the order of arrival, and nobody but Kling can tell which are true.
+    Then what Kling answers is taken, whatever it is dated, and what a callback says is not: somebody else may have
+    signed it, and Kling is asked because of it.
     """
     if job.state is not JobState.SUCCEEDED or report.verdict is not JobState.SUCCEEDED:
         return False

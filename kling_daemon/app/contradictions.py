@@ -16,7 +16,7 @@ MOST = 20
 
 _WORDS = {
     "end": "Kling has told of another end of job {job} as well. The one that came first stands",
-    "results": "Kling has told of other results of job {job} as well. Those that Kling dates later stand",
+    "results": "Kling has told of other results of job {job} as well. Those that it tells when it is asked stand",
 }
 
 

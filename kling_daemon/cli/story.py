@@ -64,7 +64,11 @@ def story(timeline: "TimelineModel", now: datetime) -> Iterator[str]:
     if timeline.callback_missed:
         yield from _wrapped("", "(no callback came for its end; a poll found it)")
     if timeline.contradicted:
-        yield from _wrapped("", "(Kling told of another end as well, or of other results; the first end stands)")
+        yield from _wrapped(
+            "",
+            "(Kling told of another end as well, or of other results; the first end stands, "
+            "and the results that it tells when it is asked)",
+        )
     yield ""
     if not timeline.upcoming:
         yield from _wrapped("next", "nothing: all is done")

@@ -63,6 +63,7 @@ async def test_kling_is_asked_at_once_and_its_answer_ends_it(tmp_path, kling, se
         assert kling.batches == [["t1"]]
         after = await here.job("t1")
         assert (after.state, after.contradicted) == ("succeeded", True)
+        assert after.outputs[0].url == "https://cdn.klingai.com/1.mp4?sign=a"
 
 
 async def test_what_kling_answers_may_be_the_contradiction_and_asks_for_nothing_more(tmp_path, kling):
@@ -79,6 +80,7 @@ async def test_what_kling_answers_may_be_the_contradiction_and_asks_for_nothing_
         history = await here.store.read.history((await here.job("t1")).id, limit=99)
         said = [(entry.source, entry.effect) for entry in history.entries if entry.effect == "contradicted"]
         assert said == [("callback", "contradicted"), ("poll", "contradicted")]
+        assert (await here.job("t1")).outputs[0].url == "https://cdn.klingai.com/1.mp4?sign=a"
 
 
 async def test_one_that_kling_does_not_know_any_more_is_asked_about_once_and_is_not_lost(tmp_path, kling):
