@@ -9,7 +9,6 @@ from typing import Annotated
 import pydantic
 
 _TCP = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})", re.ASCII)
-_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 _UNIX = "unix:"
 _MAX_PORT = 65_535
 _WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised here, not bound
@@ -79,17 +78,6 @@ def parse_address(value: object) -> Address:
         raise ValueError('must be an address such as "127.0.0.1:8766" or "unix:/run/kling-daemon/api.sock"') from None
 
 
-def check_host(value: object) -> str:
-    """Read the name or the IP address of a host, without scheme and port. Raises ValueError."""
-    host = value.strip() if isinstance(value, str) else ""
-    if not _NAME.fullmatch(host):
-        try:
-            return str(ip_address(host))
-        except ValueError:
-            raise ValueError('must be a name such as "kling.example.com", without scheme and port') from None
-    return host
-
-
 def collide(one: Address, other: Address) -> bool:
     """True when two listeners could not both have their address."""
     if isinstance(one, TcpAddress) and isinstance(other, TcpAddress):
@@ -105,11 +93,6 @@ Tcp = Annotated[
     pydantic.PlainValidator(parse_tcp),
     _Written,
     pydantic.WithJsonSchema({"type": "string", "description": 'such as "127.0.0.1:8765" or "[::1]:8765"'}),
-]
-HostName = Annotated[
-    str,
-    pydantic.PlainValidator(check_host),
-    pydantic.WithJsonSchema({"type": "string", "description": 'such as "kling.example.com"'}),
 ]
 TcpOrUnix = Annotated[
     Address,

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from kling_daemon.config.addresses import HostName, Tcp, TcpAddress, TcpOrUnix
-from kling_daemon.config.destinations import AllowedHost, AllowedNetwork
+from kling_daemon.config.addresses import Tcp, TcpAddress, TcpOrUnix
+from kling_daemon.config.hosts import HostName, HostPattern
+from kling_daemon.config.networks import Network
 from kling_daemon.config.quantities import Duration, PositiveDuration, Size, StopDuration
 from kling_daemon.config.secrets import SecretText
 from kling_daemon.config.urls import RootUrl
@@ -52,9 +53,9 @@ class ReceiverSettings(Section):
     """How Kling reaches the receiver; without it every job is polled from the start."""
     path: str = "/webhooks/kling"
     max_body: Size = 1024**2
-    allow_ips: tuple[AllowedNetwork, ...] = ()
+    allow_ips: tuple[Network, ...] = ()
     """Where callbacks may come from; from anywhere if it is empty."""
-    trusted_proxies: tuple[AllowedNetwork, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     """Who is believed when they say, by `Forwarded` or `X-Forwarded-For`, whom a request came from."""
     tls_cert: FilePath | None = None
     """The certificate's chain in PEM; given together with its key, or not at all."""
@@ -141,9 +142,9 @@ class EgressSettings(Section):
     """`[egress]`: what handlers may fetch and send to."""
 
     allow_http: bool = False
-    hosts: tuple[AllowedHost, ...] = ()
+    hosts: tuple[HostPattern, ...] = ()
     """The only hosts that may be asked; left empty, all may."""
-    networks: tuple[AllowedNetwork, ...] = ()
+    networks: tuple[Network, ...] = ()
     """What may be connected to although it is no public address."""
     proxy: RootUrl | None = None
     """Every request goes through it; it looks names up, so it is the one to keep them from leading inside."""

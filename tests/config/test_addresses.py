@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_daemon.config.addresses import TcpAddress, UnixAddress, check_host, collide, parse_address, parse_tcp
+from kling_daemon.config.addresses import TcpAddress, UnixAddress, collide, parse_address, parse_tcp
 
 
 @pytest.mark.parametrize(
@@ -61,17 +61,3 @@ def test_whatever_is_written_only_a_value_error_is_raised(text):
         parse_address(text)
     except ValueError as error:
         assert "must be" in str(error)  # noqa: PT017 - not raising is as good
-
-
-@pytest.mark.parametrize(
-    ("written", "host"),
-    [("kling.example.com", "kling.example.com"), (" box ", "box"), ("192.0.2.1", "192.0.2.1"), ("::1", "::1")],
-)
-def test_a_host_is_a_name_or_an_ip_address(written, host):
-    assert check_host(written) == host
-
-
-@pytest.mark.parametrize("written", ["", "http://box", "box:80", "*.box", "box/", "box.", "a b", "[::1]", "abc:80", 7])
-def test_what_is_more_than_a_host_is_refused(written):
-    with pytest.raises(ValueError, match="without scheme and port"):
-        check_host(written)
