@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kling_daemon.clock import from_millis, optional, to_millis
+from kling_daemon.clock import optional, to_millis
 from kling_daemon.store.connection import ReaderConnection
 from kling_daemon.store.queries import Queries
-from kling_daemon.store.shown_rows import CallbackRow, callback_from_row
+from kling_daemon.store.shown_rows import CallbackRow, callback_from_row, evident_moment
 
 WINDOW = 1_000
 """How many callbacks one part looks at; where fewer of them than wanted are asked for, the part is short."""
@@ -95,8 +95,8 @@ class CallbackPages:
                 headers=row["headers"],
                 body=row["body"],
                 secret=row["secret"],
-                received_at=from_millis(row["received_at"]),
-                last_at=from_millis(row["last_at"]),
+                received_at=evident_moment(row["received_at"]),
+                last_at=evident_moment(row["last_at"]),
             )
         return None
 
@@ -107,7 +107,7 @@ class CallbackPages:
         for row in await self._queries.all("verdicts_and_secrets"):
             verdicts[row["verdict"]] = verdicts.get(row["verdict"], 0) + row["received"]
             if row["secret"] is not None:
-                last_at = from_millis(row["last_at"])
+                last_at = evident_moment(row["last_at"])
                 secrets.append(SecretUse(secret=row["secret"], callbacks=row["received"], last_at=last_at))
         return verdicts, _merged(secrets)
 

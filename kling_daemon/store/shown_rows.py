@@ -9,6 +9,9 @@ from typing import Any
 from kling_daemon.clock import from_millis, optional
 from kling_daemon.deliveries import DeliveryState
 
+_EARLIEST, _LATEST = 0, 253_402_300_799_999
+"""The milliseconds from 1970 to the end of the year 9999."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRow:
@@ -94,10 +97,18 @@ def callback_from_row(row: Mapping[str, Any]) -> CallbackRow:
         verdict=row["verdict"],
         secret=row["secret"],
         job_id=row["job_id"],
-        received_at=from_millis(row["received_at"]),
-        last_at=from_millis(row["last_at"]),
+        received_at=evident_moment(row["received_at"]),
+        last_at=evident_moment(row["last_at"]),
         count=row["count"],
     )
+
+
+def evident_moment(millis: int) -> datetime:
+    """Return when a kept callback came, or the nearest moment that can be written.
+
+    Evidence may have been altered: one row with a time of no calendar must not keep the others from being checked.
+    """
+    return from_millis(min(max(millis, _EARLIEST), _LATEST))
 
 
 def handler_from_row(row: Mapping[str, Any]) -> HandlerRow:

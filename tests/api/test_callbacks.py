@@ -1,5 +1,6 @@
 """The kept callbacks over the local API: listed, and checked again with the secrets of then, of now and of others."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
@@ -134,6 +135,21 @@ async def test_what_was_altered_since_does_not_verify(tmp_path, altered, flaw):
     async with daemon_and_api(tmp_path) as (daemon, api):
         await keep(api, replace(came(), **altered))
         assert await findings(daemon) == [("failed", None, flaw)]
+
+
+@pytest.mark.parametrize("millis", [-(2**63), 2**63 - 1])
+async def test_a_time_of_no_calendar_keeps_nothing_else_from_being_checked(tmp_path, millis):
+    async with daemon_and_api(tmp_path) as (daemon, api):
+        for webhook_id in ("altered", "whole"):
+            await keep(api, came(webhook_id))
+        with sqlite3.connect(tmp_path / "kling.db") as database:
+            database.execute(
+                "UPDATE callbacks SET received_at = ?1, last_at = ?1 WHERE webhook_id = 'altered'", (millis,)
+            )
+        database.close()
+        assert await findings(daemon) == [("verified", "vendor", None), ("failed", None, "stale")]
+        assert len((await daemon.callbacks()).items) == 2
+        assert [secret.callbacks for secret in (await daemon.stats()).secrets] == [2]
 
 
 async def test_without_a_signature_there_is_nothing_to_check(tmp_path):
