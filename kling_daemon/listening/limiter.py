@@ -89,12 +89,17 @@ class ConnectionLimiter:
 
     def admit(self, connection: Connection, now: float) -> bool:
         """Note a connection that was accepted; False when there is no room, not even by sending another away."""
-        if len(self._guests) >= self._most and not self._make_room():
+        if len(self._guests) >= self._most and not self.make_room():
             self._on_sent_away("refused")
             return False
         guest = self._guests[connection] = _Guest(connection, now)
         self._incomplete.append(guest)
         return True
+
+    @property
+    def at_a_time(self) -> int:
+        """How many more may be accepted before the first of them is let in: so few that they need no other's files."""
+        return max(1, self._most // 16)
 
     def forget(self, connection: Connection) -> None:
         """Note that a connection is gone."""
@@ -105,10 +110,11 @@ class ConnectionLimiter:
         if (unsaid := self._failures[status, kind].due()) is not None:
             log.info("connection failed", status=status, kind=kind, passed_over=unsaid)
 
-    def _make_room(self) -> bool:
+    def make_room(self) -> bool:
         """Send away who has brought no complete request for the longest time, else who has been idle for longest.
 
-        Who is not at that any more leaves the queue until the next look: a flood of connections costs no search each.
+        False when there is nobody to send away. Who is not at that any more leaves the queue until the next look: a
+        flood of connections costs no search each.
         """
         for queue, stages in ((self._incomplete, (Stage.HEAD, Stage.BODY)), (self._idle, (Stage.IDLE,))):
             while queue:

@@ -1,32 +1,32 @@
 """Listening: at a TCP port, or at a Unix socket that a group may use."""
 
+import asyncio
 import errno
 import os
 import socket
 import ssl
 import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
 
 from kling_daemon.config import Address, TcpAddress, UnixAddress
+from kling_daemon.listening.doors import Door
 from kling_daemon.listening.draining import drain
 from kling_daemon.listening.handshakes import Handshakes
 from kling_daemon.listening.limiter import ConnectionLimiter
 from kling_daemon.listening.runner import QuietRunner
 from kling_daemon.listening.shortcut import Shortcut
+from kling_daemon.listening.site import BACKLOG, Site
 from kling_daemon.listening.timeouts import Timeouts
-from kling_daemon.listening.tls_site import TlsSite, TlsSockSite
+
+_NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 SOCKET_MODE = 0o660
 """Owner and group may connect; the token is asked for all the same."""
-
-BACKLOG = 4096
-"""How many connections may wait to be accepted. asyncio sets this also for sockets that were passed, and aiohttp would
-have it be 128, which a burst during a restart overflows: then some wait for seconds."""
 
 
 class ListenError(Exception):
@@ -55,20 +55,34 @@ async def listening(
     limiter = ConnectionLimiter(Timeouts()) if limiter is None else limiter
     runner = QuietRunner(application, shortcut=shortcut, limiter=limiter, stop_timeout=stop_timeout)
     handshakes = None if tls is None else Handshakes(tls, limiter)
-    if passed:
-        async with _shaking(handshakes), _running(runner, limiter, stop_timeout, handed_over=True):
+    # A Unix socket's file goes last, so that nobody who finds it gone need wait for an answer.
+    async with (
+        _opened(address, passed) as sockets,
+        _shaking(handshakes),
+        _running(runner, limiter, stop_timeout, handed_over=bool(passed)),
+    ):
+        served = served_at(address, passed)
+        if isinstance(served, TcpAddress):
+            served = TcpAddress(host=served.host, port=sockets[0].getsockname()[1])
+        for each in sockets:
+            # Nobody can listen in on a Unix socket.
+            shaking = None if each.family == socket.AF_UNIX else handshakes
+            await Site(runner, Door(each, limiter), handshakes=shaking).start()
+        yield served
+
+
+@asynccontextmanager
+async def _opened(address: Address, passed: Sequence[socket.socket]) -> AsyncIterator[Sequence[socket.socket]]:
+    """Open the sockets to be served; those that were passed are closed in the end as well."""
+    with ExitStack() as closing:
+        if passed:
             for each in passed:
-                await _passed_site(runner, each, handshakes).start()
-            yield served_at(address, passed)
-    elif isinstance(address, TcpAddress):
-        async with _shaking(handshakes), _running(runner, limiter, stop_timeout):
-            yield await _start_tcp(_tcp_site(runner, address, handshakes), runner, address)
-    else:
-        # The file goes last, so that nobody who finds it gone need wait for an answer.
-        with _unix_socket(address.path) as bound:
-            async with _running(runner, limiter, stop_timeout):
-                await web.SockSite(runner, bound, backlog=BACKLOG).start()
-                yield address
+                closing.enter_context(each)
+            yield [closing.enter_context(each.dup()) for each in passed]
+        elif isinstance(address, TcpAddress):
+            yield [closing.enter_context(each) for each in await _tcp_sockets(address)]
+        else:
+            yield [closing.enter_context(_unix_socket(address.path))]
 
 
 @asynccontextmanager
@@ -102,25 +116,29 @@ def _shaking(handshakes: Handshakes | None) -> AbstractAsyncContextManager[None]
     return nullcontext() if handshakes is None else handshakes.running()
 
 
-def _tcp_site(runner: web.AppRunner, address: TcpAddress, handshakes: Handshakes | None) -> web.TCPSite:
-    if handshakes is None:
-        return web.TCPSite(runner, address.host, address.port, backlog=BACKLOG)
-    return TlsSite(runner, address.host, address.port, handshakes=handshakes, backlog=BACKLOG)
-
-
-def _passed_site(runner: web.AppRunner, passed: socket.socket, handshakes: Handshakes | None) -> web.SockSite:
-    if handshakes is None or passed.family == socket.AF_UNIX:  # where nobody can listen in
-        return web.SockSite(runner, passed, backlog=BACKLOG)
-    return TlsSockSite(runner, passed, handshakes=handshakes, backlog=BACKLOG)
-
-
-async def _start_tcp(site: web.TCPSite, runner: web.AppRunner, address: TcpAddress) -> TcpAddress:
+async def _tcp_sockets(address: TcpAddress) -> list[socket.socket]:
+    """Listen at each address that the host's name has, if it is one of this machine's; at one of them at least."""
+    opened: list[socket.socket] = []
     try:
-        await site.start()
+        found = await asyncio.get_running_loop().getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        missing = None
+        for family, *_, where in dict.fromkeys(found):
+            try:
+                opened.append(socket.create_server(where, family=family, backlog=BACKLOG))
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                missing = error
+        if missing is not None and not opened:
+            raise missing
     except (OSError, UnicodeError) as error:
+        for each in opened:
+            each.close()
         remedy = "; stop what uses it, or configure another address" if _is_in_use(error) else ""
         raise ListenError(f"cannot listen on {address}: {_reason(error)}{remedy}") from error
-    return TcpAddress(host=address.host, port=runner.addresses[0][1])
+    return opened
 
 
 def _is_in_use(error: Exception) -> bool:

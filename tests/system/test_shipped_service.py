@@ -8,7 +8,7 @@ from fakes.daemon_process import Machine
 
 from kling_daemon.config import Settings, load
 from kling_daemon.config.credentials import ACCESS_KEY, API_KEY, SECRET_KEY, WEBHOOK_SECRETS
-from kling_daemon.listening.sites import BACKLOG
+from kling_daemon.listening.site import BACKLOG
 from kling_daemon.service import RECEIVER
 
 ROOT = Path(__file__).parents[2]
