@@ -9,11 +9,11 @@ from kling_daemon.cli.candidates import complete_jobs
 from kling_daemon.cli.exit_codes import FAILED
 from kling_daemon.cli.moments import MomentType
 from kling_daemon.cli.output import json_option, print_json, print_table
+from kling_daemon.cli.pages import ask_for_page, page_options, print_page
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
-    from kling_daemon.client import Daemon
-    from kling_daemon.client.models import CallbackModel, Page
+    pass
 
 VERDICTS = ("believed", "hint", "unreadable")
 """`KeptVerdict`, written out: importing it would take a quarter of the time that `--help` may take."""
@@ -29,8 +29,7 @@ def callbacks() -> None:
 @click.option("--job", metavar="JOB", shell_complete=complete_jobs, help="Only those of this job.")
 @click.option("--verdict", type=click.Choice(VERDICTS), help="Only those that were judged so.")
 @click.option("--since", type=MomentType(), help="Only those that came from then on: 2026-11-21T19:18:39Z, or 90m ago.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
-@click.option("--cursor", metavar="NEXT", help="Go on where an earlier list ended.")
+@page_options
 @json_option
 @where_options
 @pass_where
@@ -38,20 +37,13 @@ def list_callbacks(where: Where, /, *, limit: int, cursor: str | None, as_json: 
     """Show the kept callbacks, the latest first, with the secret that matched. Of refused ones nothing is kept."""
     from kling_daemon.cli.callback_views import HEADINGS, callback_line
 
-    async def listed(daemon: "Daemon") -> "Page[CallbackModel]":
-        page = await daemon.callbacks(limit=limit, cursor=cursor, **filters)
-        while page.next and len(page.items) < limit:  # where few are asked for, a part may be short
-            more = await daemon.callbacks(limit=limit - len(page.items), cursor=page.next, **filters)
-            page = more.model_copy(update={"items": [*page.items, *more.items]})
-        return page
-
-    page = talk(where, listed)
-    if as_json:
-        print_json(page.as_json())
-        return
-    print_table(HEADINGS, [callback_line(callback) for callback in page.items])
-    if page.next:
-        click.echo(f"There are more: --cursor {page.next}", err=True)
+    page = ask_for_page(
+        where,
+        lambda daemon, most, begin: daemon.callbacks(limit=most, cursor=begin, **filters),
+        limit=limit,
+        cursor=cursor,
+    )
+    print_page(page, HEADINGS, [callback_line(callback) for callback in page.items], as_json=as_json)
 
 
 @callbacks.command("verify")

@@ -7,6 +7,7 @@ import click
 
 from kling_daemon.cli.candidates import complete_deliveries, complete_handlers, complete_jobs
 from kling_daemon.cli.output import json_option, print_facts, print_json, print_table
+from kling_daemon.cli.pages import ask_for_page, page_options, print_page
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def deliveries() -> None:
 @click.option("--state", type=click.Choice(STATES), help="Only deliveries in this state.")
 @click.option("--handler", metavar="NAME", shell_complete=complete_handlers, help="Only this handler's.")
 @click.option("--job", metavar="JOB", shell_complete=complete_jobs, help="Only those about this job.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
-@click.option("--cursor", metavar="NEXT", help="Go on where an earlier list ended.")
+@page_options
 @json_option
 @where_options
 @pass_where
@@ -55,19 +55,16 @@ def list_deliveries(
     as_json: bool,
 ) -> None:
     """Show deliveries, the latest first; `--state dead` shows those that need a person."""
-    page = talk(
-        where,
-        lambda daemon: daemon.deliveries(state=state, handler=handler, job=job, limit=limit, cursor=cursor),
-    )
-    if as_json:
-        print_json(page.as_json())
-        return
     from kling_daemon.cli.delivery_views import HEADINGS, delivery_line
 
+    page = ask_for_page(
+        where,
+        lambda daemon, most, begin: daemon.deliveries(state=state, handler=handler, job=job, limit=most, cursor=begin),
+        limit=limit,
+        cursor=cursor,
+    )
     now = datetime.now(UTC)
-    print_table(HEADINGS, [delivery_line(delivery, now) for delivery in page.items])
-    if page.next:
-        click.echo(f"There are more: --cursor {page.next}", err=True)
+    print_page(page, HEADINGS, [delivery_line(delivery, now) for delivery in page.items], as_json=as_json)
 
 
 @deliveries.command("show")

@@ -9,7 +9,8 @@ import click
 
 from kling_daemon.cli.candidates import complete_handlers, complete_jobs
 from kling_daemon.cli.moments import MomentType
-from kling_daemon.cli.output import json_option, print_columns, print_json, print_json_line, print_table
+from kling_daemon.cli.output import json_option, print_columns, print_json_line
+from kling_daemon.cli.pages import ask_for_page, page_options, print_page
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def events() -> None:
 @click.option("--since", type=MomentType(), help="Only from then on: 2026-11-21T19:18:39Z, or 90m for so long ago.")
 @click.option("--until", type=MomentType(), help="Only before then.")
 @click.option("--oldest-first", is_flag=True, help="In the order in which they happened.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
-@click.option("--cursor", metavar="NEXT", help="Go on where an earlier list ended.")
+@page_options
 @json_option
 @where_options
 @pass_where
@@ -60,18 +60,15 @@ def list_events(
     as_json: bool,
 ) -> None:
     """Show events, the latest first."""
-    page = talk(
+    page = ask_for_page(
         where,
-        lambda daemon: daemon.list_events(
-            job=job, types=types, since=since, until=until, oldest_first=oldest_first, limit=limit, cursor=cursor
+        lambda daemon, most, begin: daemon.list_events(
+            job=job, types=types, since=since, until=until, oldest_first=oldest_first, limit=most, cursor=begin
         ),
+        limit=limit,
+        cursor=cursor,
     )
-    if as_json:
-        print_json(page.as_json())
-        return
-    print_table(HEADINGS, [event_line(event) for event in page.items])
-    if page.next:
-        click.echo(f"There are more: --cursor {page.next}", err=True)
+    print_page(page, HEADINGS, [event_line(event) for event in page.items], as_json=as_json)
 
 
 @events.command("tail")

@@ -12,12 +12,13 @@ from kling_daemon.cli.durations import DurationType
 from kling_daemon.cli.exit_codes import FAILED, UnreachableExit
 from kling_daemon.cli.moments import MomentType
 from kling_daemon.cli.output import json_option, print_facts, print_json, print_table, printable
+from kling_daemon.cli.pages import ask_for_page, page_options, print_page
 from kling_daemon.cli.pairs import TAG
 from kling_daemon.cli.where import Where, pass_where, talk, where_options
 
 if TYPE_CHECKING:
-    from kling_daemon.client import Daemon, DaemonError
-    from kling_daemon.client.models import JobModel, Page
+    from kling_daemon.client import DaemonError
+    from kling_daemon.client.models import JobModel
 
 STATES = ("queued", "submitted", "processing", "succeeded", "failed")
 """`JobState`, written out: importing it would take a quarter of the time that `--help` may take."""
@@ -36,8 +37,7 @@ def jobs() -> None:
 @click.option("--tag", type=TAG, metavar="KEY=VALUE", help="Only jobs with this tag.")
 @click.option("--since", type=MomentType(), help="Only jobs known from then on: 2026-11-21T19:18:39Z, or 90m ago.")
 @click.option("--overdue", is_flag=True, help="Only jobs that have been open for too long (poller.overdue_after).")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most that many.")
-@click.option("--cursor", metavar="NEXT", help="Go on where an earlier list ended.")
+@page_options
 @json_option
 @where_options
 @pass_where
@@ -45,20 +45,13 @@ def list_jobs(where: Where, /, *, limit: int, cursor: str | None, as_json: bool,
     """Show jobs, the latest first."""
     from kling_daemon.cli.job_views import HEADINGS, job_lines
 
-    async def listed(daemon: "Daemon") -> "Page[JobModel]":
-        page = await daemon.jobs(limit=limit, cursor=cursor, **filters)
-        while page.next and len(page.items) < limit:  # where few are asked for, a part may be short
-            more = await daemon.jobs(limit=limit - len(page.items), cursor=page.next, **filters)
-            page = more.model_copy(update={"items": [*page.items, *more.items]})
-        return page
-
-    page = talk(where, listed)
-    if as_json:
-        print_json(page.as_json())
-        return
-    print_table(HEADINGS, job_lines(page.items, datetime.now(UTC)))
-    if page.next:
-        click.echo(f"There are more: --cursor {page.next}", err=True)
+    page = ask_for_page(
+        where,
+        lambda daemon, most, begin: daemon.jobs(limit=most, cursor=begin, **filters),
+        limit=limit,
+        cursor=cursor,
+    )
+    print_page(page, HEADINGS, job_lines(page.items, datetime.now(UTC)), as_json=as_json)
 
 
 @jobs.command("show")
