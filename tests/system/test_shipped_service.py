@@ -61,9 +61,16 @@ def test_the_socket_is_where_the_daemon_would_listen_under_a_name_that_it_knows(
 
 def test_service_and_socket_belong_together_and_are_installed_together():
     assert values("Service", SOCKET) == ["kling-daemon.service"]
-    for setting in ("Sockets", "PropagatesStopTo", "Also"):
+    for setting in ("Sockets", "Also"):
         assert values(setting) == ["kling-daemon-receiver.socket"]
     assert "systemd/kling-daemon.service systemd/kling-daemon-receiver.socket " in README
+
+
+def test_a_crash_or_a_start_that_fails_leaves_the_socket_open():
+    """PropagatesStopTo= and BindsTo= would close it as soon as the service is down, the others with each restart."""
+    assert not values("PropagatesStopTo")
+    for setting in ("BindsTo", "Requires", "Requisite", "PartOf", "StopPropagatedFrom"):
+        assert not values(setting, SOCKET)
 
 
 def test_a_start_may_take_as_long_as_a_copy_of_the_database_does():
