@@ -70,15 +70,18 @@ class Submitter:
 
     async def run(self) -> None:
         """Send what is due until stopped; returns when what is on the wire has been answered."""
+        failures = 0
         async with asyncio.TaskGroup() as creates:
             while not self._stopping.is_set():
                 # Before the step: cleared after it, a ring that came meanwhile would be lost.
                 self._bell.clear()
                 try:
-                    pause = await self.step(creates)
+                    pause, failures = await self.step(creates), 0
                 except StoreUnavailableError as error:
                     log.error("submissions could not be taken up", error=str(error))  # noqa: TRY400 - the words say why
-                    pause = UNSTORED.least
+                    failures += 1
+                    # A bell ends it sooner: it rings when something was committed, and so the store works again.
+                    pause = UNSTORED.pause(failures)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause.total_seconds()):
                         await self._bell.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -10,11 +11,14 @@ from fakes.asking import CALLBACK_URL, asking
 from fakes.dispatching import until
 from fakes.kling_caller import LEGACY_IMAGE, LEGACY_VIDEO, NEW_VIDEO
 from fakes.scripted_kling import ScriptedKling, envelope, task
+from structlog.testing import capture_logs
 
 from kling_daemon.jobs import FailureReason, JobState
 from kling_daemon.simulator import Simulator, SimulatorSettings, Span
 from kling_daemon.store import News, StoreUnavailableError
+from kling_daemon.store.connection import DATABASE
 from kling_daemon.submission import SubmitRefusedError
+from kling_daemon.submission.conclusions import UNSTORED
 from kling_daemon.testing.clock import ManualClock
 
 NO_LOOK_UP = "/v1/images/kolors-virtual-try-on"
@@ -573,3 +577,30 @@ async def test_a_refusal_of_what_one_request_says_is_no_matter_of_its_model(tmp_
         await here.intake().accept(NEW_VIDEO, {"prompt": "x"})
         await here.send()
         assert await here.notices() == []
+
+
+async def test_a_store_that_cannot_be_used_is_asked_ever_more_rarely_until_it_can_be_again(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        database, aside = tmp_path / DATABASE, tmp_path / "aside"
+        submitter = here.submitter()
+        with capture_logs() as lines:
+
+            def tries():
+                return sum(line["event"] == "submissions could not be taken up" for line in lines)
+
+            async with asyncio.TaskGroup() as tasks:
+                database.rename(aside)
+                began = time.monotonic()
+                tasks.create_task(submitter.run())
+                await until(lambda: tries() == 3)
+                assert time.monotonic() - began >= sum(UNSTORED.pause(failures).total_seconds() for failures in (1, 2))
+                aside.rename(database)
+                await here.intake().accept(NEW_VIDEO, {"prompt": "x"})
+                submitter.wake()
+
+                async def is_submitted():
+                    return await here.store.read.job_counts() == {"submitted": 1}
+
+                await until(is_submitted)
+                submitter.stop()
+        assert tries() == 3
