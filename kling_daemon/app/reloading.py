@@ -73,7 +73,7 @@ class Reloader:
         waiting, self._waiting = self._waiting, []
         self._notify.reloading()
         outcome = await self._reload()
-        self._notify.ready(_status(outcome))
+        self._notify.reloaded(_remark(outcome))
         for future in waiting:
             if not future.done():  # who asked may have hung up
                 future.set_result(outcome)
@@ -135,14 +135,10 @@ def _refused(file: Path | None, problems: Sequence[Problem]) -> ReloadedModel:
     return ReloadedModel(file=_text(file), applied=[], restart=[], problems=models)
 
 
-def _status(outcome: ReloadedModel) -> str:
+def _remark(outcome: ReloadedModel) -> str | None:
     if outcome.problems:
-        return (
-            f"Running with the old configuration: {len(outcome.problems)} mistakes in {outcome.file or 'the new one'}"
-        )
-    if outcome.restart:
-        return f"Running; a restart is needed for {', '.join(outcome.restart)}"
-    return "Running with the configuration as it was read last"
+        return f"the old configuration is in force, since the one in {outcome.file or 'the environment'} has mistakes"
+    return f"a restart is needed for {', '.join(outcome.restart)}" if outcome.restart else None
 
 
 def _text(file: Path | None) -> str | None:

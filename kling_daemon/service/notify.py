@@ -19,6 +19,8 @@ class Notifier:
     def __init__(self, address: str | None = None) -> None:
         """Take the manager's socket, `@` for the abstract ones' null byte; None for nobody."""
         self._address = address and ("\0" + address[1:] if address.startswith("@") else address)
+        self._running: str | None = None
+        """What was told when the start was over."""
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str]) -> Self:
@@ -26,13 +28,23 @@ class Notifier:
         return cls(environ.pop(_VARIABLE, None))
 
     def ready(self, status: str) -> None:
-        """Tell that the daemon does its work, be it after a start or after a reload."""
+        """Tell that the start is over, and where the daemon does its work."""
+        self._running = status
         self._send("READY=1", _status(status))
 
     def reloading(self) -> None:
-        """Tell that the configuration is being read; `ready` ends it."""
-        # Both in one datagram, as Type=notify-reload wants it.
-        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        """Tell that the configuration is being read; `reloaded` ends it."""
+        if self._running is not None:
+            # Both in one datagram, as Type=notify-reload wants it.
+            self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def reloaded(self, remark: str | None) -> None:
+        """Tell that the daemon goes on as it did, and what has to be known of the reload, if anything.
+
+        Nothing is told of one that was asked for during the start: it would pass for the start's end.
+        """
+        if self._running is not None:
+            self._send("READY=1", _status(f"{self._running}; {remark}" if remark else self._running))
 
     def stopping(self) -> None:
         """Tell that the daemon ends what runs."""

@@ -283,7 +283,7 @@ def _tell(group: Sequence[_Batch], outcomes: Sequence[list[Any]]) -> None:
 
 def _explain(error: Exception, database: Path) -> Exception:
     if isinstance(error, sqlite3.Error):
-        unavailable = StoreUnavailableError(f"the database cannot commit: {words_of(error, database)}")
+        unavailable = StoreUnavailableError(f"the database {database} cannot commit: {words_of(error, database)}")
         unavailable.__cause__ = error
         return unavailable
     return error

@@ -230,7 +230,7 @@ async def test_a_database_that_cannot_commit_is_an_obstacle_until_it_can_again(t
         with full_disk(tmp_path), pytest.raises(StoreUnavailableError, match="cannot commit"):
             await store.record(news())
         (obstacle,) = store.obstacles()
-        assert obstacle.startswith("the database cannot commit: disk I/O error: its disk fails, or a quota")
+        assert "kling.db cannot commit: disk I/O error: its disk fails, or a quota" in obstacle
         await store.record(news())
         assert store.obstacles() == ()
 
@@ -244,7 +244,8 @@ async def test_a_unit_that_is_committed_shows_that_the_database_can_although_ano
     writer = make_writer(connection)
     async with writer.running():
         await writer.write_each(refusing, ["good", "bad"])
-        assert writer.obstacles() == ("the database cannot commit: no room for it",)
+        (obstacle,) = writer.obstacles()
+        assert obstacle == f"the database {connection.path} cannot commit: no room for it"
         await writer.write_each(refusing, ["bad", "another good one"])
         assert writer.obstacles() == ()
 
@@ -253,7 +254,9 @@ async def test_once_three_units_have_shown_that_the_disk_takes_nothing_the_other
     async with opened(tmp_path) as store:
         with full_disk(tmp_path), capture_logs() as lines:
             outcomes = await store.record_each([news(f"t{number}") for number in range(GROUP_LIMIT)])
-            assert {str(outcome).partition(":")[0] for outcome in outcomes} == {"the database cannot commit"}
+            assert {str(outcome).partition(":")[0] for outcome in outcomes} == {
+                f"the database {tmp_path / 'kling.db'} cannot commit"
+            }
             assert [line["units"] for line in lines if line["event"] == "group commit failed"] == [GROUP_LIMIT]
         assert all(not isinstance(outcome, Exception) for outcome in await store.record_each([news("a"), news("b")]))
 

@@ -200,7 +200,8 @@ async def test_the_manager_is_told_what_the_daemon_is_at(machine, manager):
         machine.configure("[nonsense]")
         daemon.process.send_signal(signal.SIGHUP)
         await manager.told()
-        assert "old configuration" in (await manager.told())["STATUS"]
+        refused = (await manager.told())["STATUS"]
+        assert refused.startswith(f"{ready['STATUS']}; the old configuration is in force")
         daemon.process.send_signal(signal.SIGTERM)
         assert (await manager.told())["STOPPING"] == "1"
         await until(lambda: daemon.process.poll() is not None)

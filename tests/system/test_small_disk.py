@@ -55,9 +55,7 @@ async def test_people_are_refused_first_then_callbacks_and_all_goes_on_once_ther
             pass
         assert [await callbacks.post(daemon, size=100_000) for _ in range(20)] == [503] * 20
         health = daemon.typed("health")
-        assert (
-            "not ready: the database cannot commit: database or disk is full: its disk is full, make room" in health.out
-        )
+        assert "kling.db cannot commit: database or disk is full: its disk is full, make room there" in health.out
         assert callbacks.promised <= stored_tasks(machine.state)
 
         disk.make_room()
