@@ -1,5 +1,7 @@
 """A state directory in trouble, at the start and under the running daemon: clear words, no 2xx that is not kept."""
 
+import asyncio
+import copy
 import os
 import shutil
 import signal
@@ -14,23 +16,44 @@ OBEYING = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() 
 """Has root, too, obey the modes of files."""
 
 
-@pytest.fixture
-def machine(tmp_path):
-    machine = Machine(tmp_path / "home", {"KLING_API_KEY": "made-up"}, within=OBEYING)
+def set_up(home):
+    """Return a machine whose daemon finds nobody at Kling's address."""
+    machine = Machine(home, {"KLING_API_KEY": "made-up"}, within=OBEYING)
     machine.configure('[kling]\nbase_url = "http://127.0.0.1:9"')
     return machine
 
 
-async def used(machine, *, cut_off=False):
-    """Have a daemon that has taken callbacks, and is stopped, or killed with its latest commits in the log alone."""
+@pytest.fixture
+def machine(tmp_path):
+    return set_up(tmp_path / "home")
+
+
+async def leave(machine, number):
+    """Have a daemon that has taken callbacks, and is ended by a signal."""
     callbacks = SignedCallbacks()
     async with machine.daemon() as daemon:
         assert await callbacks.post_each(daemon, 5) == [200] * 5
-        if not cut_off:
-            assert await daemon.stop() == 0
-        else:
-            await daemon.stop(signal.SIGKILL)
-    return callbacks
+        assert await daemon.stop(number) == (0 if number == signal.SIGTERM else -number)
+    return machine.state, callbacks
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A state directory that was left in order, and what was promised; each test takes a copy."""
+    return asyncio.run(leave(set_up(tmp_path_factory.mktemp("stopped")), signal.SIGTERM))
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The same of a daemon that was killed, with its latest commits in the log alone."""
+    return asyncio.run(leave(set_up(tmp_path_factory.mktemp("killed")), signal.SIGKILL))
+
+
+def take_over(machine, left):
+    """Give a machine a copy of a state directory that was left; return the callbacks that it must hold."""
+    state, callbacks = left
+    shutil.copytree(state, machine.state)
+    return copy.deepcopy(callbacks)
 
 
 def refused(machine):
@@ -62,57 +85,41 @@ def overwrite(path, content, *, at=0):
 DAMAGED = "stop the daemon and put a backup in its place, or save what can be read"
 
 
-@pytest.mark.parametrize("harm", [b"this is no database" * 1000, b"\xff" * 100], ids=["all", "header"])
-async def test_a_database_that_is_none_any_more_is_refused_with_what_to_do_until_it_is_mended(machine, harm):
-    callbacks = await used(machine)
+async def test_a_database_that_is_damaged_is_refused_with_what_to_do_until_it_is_mended(machine, stopped):
+    callbacks = take_over(machine, stopped)
     database = machine.state / "kling.db"
     before = database.read_bytes()
-    overwrite(database, harm)
-    line = refused(machine)
-    assert f"the database {database} cannot be used: file is not a database: it is damaged: {DAMAGED}" in line
-    overwrite(database, before)
-    await goes_on(machine, callbacks)
-
-
-async def test_a_database_that_was_cut_short_is_refused(machine):
-    callbacks = await used(machine)
-    database = machine.state / "kling.db"
-    before = database.read_bytes()
+    for harm in (b"this is no database" * 1000, b"\xff" * 100):
+        overwrite(database, harm)
+        line = refused(machine)
+        assert f"the database {database} cannot be used: file is not a database: it is damaged: {DAMAGED}" in line
+        overwrite(database, before)
     os.truncate(database, len(before) // 2)
     assert "database disk image is malformed: it is damaged" in refused(machine)
-    database.write_bytes(before)
-    await goes_on(machine, callbacks)
-
-
-@pytest.mark.parametrize("gone", [True, False])
-async def test_commits_without_the_database_that_they_belong_to_are_not_thrown_away(machine, gone):
-    callbacks = await used(machine, cut_off=True)
-    database, backup = machine.state / "kling.db", machine.home / "backup"
-    shutil.copy(database, backup)
-    if gone:
-        database.unlink()
-    else:
-        os.truncate(database, 0)
-    line = refused(machine)
-    assert ("is gone" if gone else "is empty") in line
-    assert "kling.db-wal beside it holds commits that belong to it; nothing was changed" in line
-    shutil.copy(backup, database)
-    await goes_on(machine, callbacks)
-
-
-async def test_a_database_without_a_byte_is_not_taken_for_a_new_one(machine):
-    callbacks = await used(machine)
-    database = machine.state / "kling.db"
-    before = database.read_bytes()
     os.truncate(database, 0)
     assert "is empty, but was used before" in refused(machine)
     database.write_bytes(before)
     await goes_on(machine, callbacks)
 
 
+async def test_commits_without_the_database_that_they_belong_to_are_not_thrown_away(machine, killed):
+    callbacks = take_over(machine, killed)
+    database = machine.state / "kling.db"
+    before = database.read_bytes()
+    beside = "kling.db-wal beside it holds commits that belong to it; nothing was changed"
+    os.truncate(database, 0)
+    assert "is empty" in (line := refused(machine))
+    assert beside in line
+    database.unlink()
+    assert "is gone" in (line := refused(machine))
+    assert beside in line
+    database.write_bytes(before)
+    await goes_on(machine, callbacks)
+
+
 @pytest.mark.parametrize("harm", ["in the middle", "cut short", "emptied", "all of it"])
-async def test_a_log_that_is_damaged_ends_there_and_what_is_sent_again_is_kept(machine, harm):
-    callbacks = await used(machine, cut_off=True)
+async def test_a_log_that_is_damaged_ends_there_and_what_is_sent_again_is_kept(machine, killed, harm):
+    callbacks = take_over(machine, killed)
     log = machine.state / "kling.db-wal"
     size = log.stat().st_size
     match harm:
@@ -128,45 +135,42 @@ async def test_a_log_that_is_damaged_ends_there_and_what_is_sent_again_is_kept(m
         assert await callbacks.post_again(daemon) == [200] * len(callbacks.promised)
         assert await daemon.stop() == 0
         assert "Traceback" not in daemon.text
-    await goes_on(machine, callbacks)
+    assert callbacks.promised <= stored_tasks(machine.state)
 
 
-@pytest.mark.parametrize(
-    ("name", "mode", "words"),
-    [
+async def test_what_may_not_be_used_is_named(machine, killed):
+    callbacks = take_over(machine, killed)
+    for name, mode, words in (
         ("kling.db", 0, "the database {} cannot be opened: Permission denied"),
         ("kling.db", 0o400, "the database {} cannot be opened: Permission denied"),
         ("kling.db-wal", 0, "kling.db cannot be used: unable to open database file: one of its files cannot be opened"),
+        (".", 0o500, "the state directory {} cannot be written to; check owner, mode and mount"),
         ("api-token", 0, "{} cannot be read or made: Permission denied"),
         ("capability-key", 0, "{} cannot be read or made: Permission denied"),
-        (".", 0o500, "the state directory {} cannot be written to; check owner, mode and mount"),
-    ],
-)
-async def test_what_may_not_be_used_is_named(machine, name, mode, words):
-    callbacks = await used(machine, cut_off=True)
-    path = machine.state / name
-    before = path.stat().st_mode
-    path.chmod(mode)
-    try:
-        assert words.format(path) in refused(machine)
-    finally:
-        path.chmod(before)
+    ):
+        path = machine.state / name
+        before = path.stat().st_mode
+        path.chmod(mode)
+        try:
+            assert words.format(path) in refused(machine)
+        finally:
+            path.chmod(before)
     await goes_on(machine, callbacks)
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("api-token", "must be one word of 32 to 512 ASCII characters"), ("capability-key", "is damaged")],
-)
-async def test_a_secret_of_the_daemons_own_that_is_empty_is_named(machine, name, words):
-    callbacks = await used(machine)
-    path = machine.state / name
-    before = path.read_bytes()
-    os.truncate(path, 0)
-    line = refused(machine)
-    assert str(path) in line
-    assert words in line
-    path.write_bytes(before)
+async def test_a_secret_of_the_daemons_own_that_is_empty_is_named(machine, stopped):
+    callbacks = take_over(machine, stopped)
+    for name, words in (
+        ("api-token", "must be one word of 32 to 512 ASCII characters"),
+        ("capability-key", "is damaged"),
+    ):
+        path = machine.state / name
+        before = path.read_bytes()
+        os.truncate(path, 0)
+        line = refused(machine)
+        assert str(path) in line
+        assert words in line
+        path.write_bytes(before)
     await goes_on(machine, callbacks)
 
 
@@ -198,8 +202,8 @@ async def test_a_log_that_is_deleted_while_in_use_is_noticed_and_its_commits_are
     await goes_on(machine, callbacks)
 
 
-async def test_pages_that_are_damaged_while_in_use_are_noticed_and_nothing_is_written_from_then_on(machine):
-    callbacks, database = await used(machine), machine.state / "kling.db"
+async def test_pages_that_are_damaged_while_in_use_are_noticed_and_nothing_is_written_from_then_on(machine, stopped):
+    callbacks, database = take_over(machine, stopped), machine.state / "kling.db"
     async with machine.daemon() as daemon:
         assert await callbacks.post_each(daemon, 3) == [200] * 3
         before = database.read_bytes()
