@@ -106,7 +106,8 @@ async def test_a_reader_that_is_cancelled_leaves_the_daemon_no_listener(tmp_path
 
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(read(), name="reader")
-            await until(lambda: api.tail.listeners == 1)
+            await until(lambda: stream.cursor is not None)
+            assert api.tail.listeners == 1
             reading.cancel()
         await until(lambda: api.tail.listeners == 0)
         await ended(api)

@@ -189,7 +189,7 @@ async def asking(
     def count(verb: str, _outcome: str) -> None:
         requests[verb] += 1
 
-    settings: dict[str, Any] = {"read_attempts": 1, "max_requests_per_second": 10_000, "timeout": timedelta(seconds=5)}
+    settings: dict[str, Any] = {"read_attempts": 1, "max_requests_per_second": 10_000, "timeout": timedelta(seconds=60)}
     pair = KeyPair(access_key="simulator", secret_key="simulator")
     credential = SignedTokens(pair, clock) if key_pair else ApiKey(key=key)
     failure: Exception | None = None

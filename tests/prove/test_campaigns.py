@@ -21,7 +21,7 @@ from kling_daemon.prove.sync import sync
 
 @pytest.fixture
 def plan(tmp_path_factory):
-    # A seed of this process's own, which outcomes tell: ports are drawn by it, and campaigns run beside each other.
+    # A seed that outcomes tell, and another in each run.
     # A short path: a Unix socket's is limited to 107 bytes.
     return Plan(short=True, seed=os.getpid(), scratch=tmp_path_factory.mktemp("p"), say=lambda _line: None)
 
