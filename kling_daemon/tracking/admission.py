@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
 from kling_daemon.tracking.callbacks import Callback
+from kling_daemon.tracking.rate_limit import RateLimit
 from kling_daemon.tracking.senders import IPNetwork, is_within, sender_of
-from kling_daemon.tracking.strangers import Strangers
 
 _SITE = 64
 """How many bits of an IPv6 address say whose it is; the rest, its owner chooses."""
@@ -33,12 +33,12 @@ class Admission:
     def __init__(self, rules: AdmissionRules, *, seconds: Callable[[], float] = time.monotonic) -> None:
         """Take the rules, and a clock that is never set."""
         self._rules = rules
-        self._strangers = Strangers(each=rules.unproved_each, together=rules.unproved_together, seconds=seconds)
+        self._limit = RateLimit(each=rules.unproved_each, together=rules.unproved_together, seconds=seconds)
 
     def rule_by(self, rules: AdmissionRules) -> None:
         """Go by other rules from now on; what was used up of the limits stays used up."""
         self._rules = rules
-        self._strangers.allow(each=rules.unproved_each, together=rules.unproved_together)
+        self._limit.allow(each=rules.unproved_each, together=rules.unproved_together)
 
     def bars(self, peer: str | None, headers: Sequence[tuple[bytes, bytes]]) -> bool:
         """True for a request from where none may come; from an unknown address none may, if not all may."""
@@ -47,7 +47,7 @@ class Admission:
 
     def wait(self, callback: Callback) -> int | None:
         """Let a callback pass that proves nothing, or return the seconds after which its sender may try again."""
-        return self._strangers.wait(self._owner(callback))
+        return self._limit.wait(self._owner(callback))
 
     def _owner(self, callback: Callback) -> Hashable:
         """Return what stands for the sender in the limits: an IPv4 address, an IPv6 network; the peer's, if unknown."""

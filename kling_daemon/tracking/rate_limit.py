@@ -17,13 +17,13 @@ class _Bucket:
 
     __slots__ = ("left", "seen")
 
-    def __init__(self, left: float, seen: float) -> None:
-        self.left = left
-        self.seen = seen
+    def __init__(self, per_minute: float, now: float) -> None:
+        self.left = _capacity(per_minute)
+        self.seen = now
 
     def refill(self, per_minute: float, now: float) -> None:
-        """Put in what has come since it was seen last; it holds a minute's worth at most."""
-        self.left = min(per_minute, self.left + (now - self.seen) * per_minute / 60)
+        """Put in what has come since it was seen last."""
+        self.left = min(_capacity(per_minute), self.left + (now - self.seen) * per_minute / 60)
         self.seen = now
 
     def wait(self, per_minute: float) -> int:
@@ -31,7 +31,12 @@ class _Bucket:
         return max(LEAST_WAIT, math.ceil((1 - self.left) * 60 / per_minute))
 
 
-class Strangers:
+def _capacity(per_minute: float) -> float:
+    """Return a minute's worth; but one, where that is less, or none would ever be let pass."""
+    return max(per_minute, 1.0)
+
+
+class RateLimit:
     """Two allowances, each a minute's worth at a time: every address's own, and that of all together.
 
     An address that has used up its own takes none of that of all. Many addresses can use that up; then no stranger at
