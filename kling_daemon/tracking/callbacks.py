@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from kling_daemon.fast_init import fast_init
 from kling_daemon.kling.bodies import Flaw
@@ -50,8 +49,6 @@ class Read:
 
     verdict: Verdict
     raw: RawCallback
-    data: Any = field(repr=False)
-    """The JSON of its body."""
     report: Report | Flaw
     """What it tells of a task, or why it tells nothing."""
 

@@ -1,41 +1,33 @@
-"""Takes judged callbacks: reads, records and answers them, in the order that loses nothing."""
+"""Takes callbacks: has them judged and read, records and answers them, in the order that loses nothing."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
 from kling_daemon import __version__
 from kling_daemon.clock import Clock
-from kling_daemon.jobs import Job, JobState
-from kling_daemon.kling.bodies import Flaw, UnreadableError, read_body
-from kling_daemon.kling.dialects import read_task
-from kling_daemon.reports import Report, Source
-from kling_daemon.store import Effect, HintWeight, News, RawCallback, Recorded, Store, StoreUnavailableError
+from kling_daemon.kling.bodies import Flaw
+from kling_daemon.store import Effect, News, Recorded, Store, StoreUnavailableError
 from kling_daemon.telemetry import Rarely
 from kling_daemon.tracking.admission import Admission, AdmissionRules
 from kling_daemon.tracking.backlog import EACH, Backlog
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback, Decided, Judged, Read, to_raw
 from kling_daemon.tracking.guarding import guarded_each
+from kling_daemon.tracking.interpreter import BAD_REQUEST, UNREADABLE, Interpreter
 from kling_daemon.tracking.tracker import Tracker, results_of
 from kling_daemon.tracking.trust import Trust, Verdict, VerdictKind
 
 log = structlog.get_logger(__name__)
-
-UNREADABLE = "unreadable"
-"""The verdict under which a signed callback is kept that this version cannot read."""
 
 LIMITED = "limited"
 """What is counted of a callback that proved nothing, and of which there were too many."""
 
 _BATCH = 100
 _RETRY_AFTER = 5
-
-_OK, _ACCEPTED, _BAD_REQUEST = Answer(status=200), Answer(status=202), Answer(status=400)
 
 
 class Counters(Protocol):
@@ -75,7 +67,7 @@ class Inbox:
         self._store = store
         self._clock = clock
         self._counters = counters
-        self._adopt = adopt
+        self._interpreter = Interpreter(adopt=adopt)
         self._backlog = backlog or Backlog()
         self._admission = admission or Admission(AdmissionRules())
         self._unstored, self._turned_away = Rarely(), Rarely()
@@ -112,8 +104,7 @@ class Inbox:
         says by how much.
         """
         judged = guarded_each(partial(self._judge, self._clock.now()), callbacks)
-        # Not kept under names: while they wait, what their bodies were parsed to would take many times their size.
-        decided = guarded_each(self._decide, guarded_each(self._read, judged))
+        decided = guarded_each(self._decide, guarded_each(self._interpreter.read, judged))
         taken = self._backlog.take_each([_room_for(one) for one in decided])
         let_in = [one if size is not None else self.turn_away() for one, size in zip(decided, taken, strict=True)]
         try:
@@ -136,7 +127,8 @@ class Inbox:
         """
         understood = 0
         while batch := await self._store.due.unreadable_callbacks(__version__, _BATCH):
-            news = [self._news_again(raw, job_id) for raw, job_id in batch]
+            kind = self._trust.signed_kind
+            news = [self._interpreter.decide_again(raw, job_id, kind) for raw, job_id in batch]
             results_of(await self._record_each(news))
             understood += sum(piece.report is not None or piece.hint is not None for piece in news)
         return understood
@@ -152,7 +144,7 @@ class Inbox:
             for place, outcome in enumerate(outcomes)
             if isinstance(outcome, Recorded)
             and outcome.effect is Effect.IGNORED
-            and (follow_up := self._follow_up(news[place], outcome.job)) is not None
+            and (follow_up := self._interpreter.follow_up(news[place], outcome.job)) is not None
         }
         if follow_ups:
             for place, outcome in zip(follow_ups, await self._record_each([*follow_ups.values()]), strict=True):
@@ -184,83 +176,11 @@ class Inbox:
         self._counters.callback(verdict.kind.value, verdict.reason)
         return Answer(status=status)
 
-    @staticmethod
-    def _read(judged: Judged) -> Read:
-        data: Any = None
-        report: Report | Flaw
-        try:
-            data = read_body(judged.raw.body)
-            report = _report_of(data, judged.raw)
-        except UnreadableError as error:
-            report = error.flaw
-        return Read(verdict=judged.verdict, raw=judged.raw, data=data, report=report)
-
     def _decide(self, read: Read) -> Decided | Answer:
-        verdict, report = read.verdict, read.report
-        if isinstance(report, Flaw):
-            return self._decide_unreadable(verdict, read.raw, report)
-        kind, answer = verdict.kind, _OK
-        if kind is VerdictKind.WEIGHTLESS:
-            news, answer = News(hint=HintWeight.NONE, hinted_task_id=report.task_id), _ACCEPTED
-        else:
-            news = self._news(kind, report, read.raw, verdict.job_id)
-            if report.state is None and kind is VerdictKind.BELIEVED:
-                log.warning("unknown status word", word=report.strange_word, task_id=report.task_id)
-        return Decided(news=news, answer=answer, verdict=kind.value, reason=verdict.reason, secret=verdict.secret)
-
-    def _decide_unreadable(self, verdict: Verdict, raw: RawCallback, flaw: Flaw) -> Decided | Answer:
-        if verdict.secret is None:
-            self._counters.callback(UNREADABLE, flaw.value)
-            return _BAD_REQUEST
-        log.warning("signed callback cannot be read", flaw=flaw.value, size=len(raw.body))
-        news = News(callback=replace(raw, verdict=UNREADABLE), job_id=verdict.job_id)
-        return Decided(news=news, answer=_BAD_REQUEST, verdict=UNREADABLE, reason=flaw.value, secret=verdict.secret)
-
-    def _news(
-        self, kind: VerdictKind, report: Report, raw: RawCallback, job_id: str | None, *, recount: bool = True
-    ) -> News:
-        """Return what is recorded of a callback that is believed, or that is a hint with the weight of a job."""
-        if kind is VerdictKind.HINT:
-            # A capability names exactly one job, whatever ids the body holds; they count where there is none such.
-            return News(
-                callback=raw, hint=HintWeight.JOB, job_id=job_id, hinted_task_id=report.task_id, recount=recount
-            )
-        adopt = self._adopts(report) and job_id is None
-        return News(report=report, callback=raw, job_id=job_id, adopt=adopt, recount=recount)
-
-    def _adopts(self, report: Report) -> bool:
-        # The console's test button sends a signed `submitted` with a made-up id: that alone makes no job.
-        return self._adopt and report.state is not JobState.SUBMITTED
-
-    def _follow_up(self, ignored: News, perhaps: Job | None) -> News | None:
-        """Return what can be made of a report that its callback's address was no use for, step by step.
-
-        perhaps: a job that it may be about, though nothing in it says so.
-        """
-        report, raw = ignored.report, ignored.callback
-        if report is None:
-            return None
-        if ignored.job_id is not None:
-            if raw is not None and raw.secret is None:
-                # Believed for its capability, but not fit for that job: then it is a hint about it, like any other.
-                raw = replace(raw, verdict=VerdictKind.HINT.value)
-                return self._news(VerdictKind.HINT, report, raw, ignored.job_id)
-            if perhaps is not None:
-                # Kling, asked, tells what create the task is of; until then it is neither this job's nor a new one's.
-                return News(hint=HintWeight.JOB, hinted_task_id=report.task_id)
-            # Kling signed it, so it is true of the task that it names, also where it came to another job's address.
-            return News(report=report, adopt=self._adopts(report))
-        if self._adopt and not self._adopts(report):
-            return News(hint=HintWeight.NONE, hinted_task_id=report.task_id)
-        return None
-
-    def _news_again(self, raw: RawCallback, job_id: str | None) -> News:
-        try:
-            report = _report_of(read_body(raw.body), raw)
-        except UnreadableError:
-            return News(callback=raw, job_id=job_id, recount=False)
-        kind = self._trust.signed_kind
-        return self._news(kind, report, replace(raw, verdict=kind.value), job_id, recount=False)
+        if isinstance(read.report, Flaw) and read.verdict.secret is None:
+            self._counters.callback(UNREADABLE, read.report.value)
+            return BAD_REQUEST
+        return self._interpreter.decide(read)
 
     def _conclude(self, decided: Decided, outcome: Recorded | Exception) -> Answer:
         match outcome:
@@ -277,10 +197,6 @@ class Inbox:
             case _:
                 log.error("callback could not be handled", exc_info=outcome)
                 return UNHANDLED
-
-
-def _report_of(data: Any, raw: RawCallback) -> Report:
-    return read_task(data, source=Source.CALLBACK, received_at=raw.received_at)
 
 
 def _room_for(one: Decided | Answer) -> int:
