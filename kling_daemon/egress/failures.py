@@ -1,5 +1,6 @@
 """Why a request failed, in words that a person can act on and that never repeat the URL."""
 
+import os
 import ssl
 from dataclasses import dataclass
 from datetime import timedelta
@@ -65,7 +66,12 @@ def _broken(error: Exception) -> str:
             return "the answer broke off"
         case aiohttp.ClientResponseError():
             return "the answer is not valid HTTP"
-        case OSError(strerror=str() as reason) if reason:
+        # The system's own words only: aiohttp has some of its own, which hold the whole URL.
+        case OSError(errno=int() as number, strerror=reason) if reason == os.strerror(number):
             return reason
+        case OSError() | aiohttp.ClientConnectionError():
+            return "the connection broke off"
+        case ValueError():
+            return "the request cannot be sent: its method, a header or its password is not valid"
         case _:
             return f"the request failed ({type(error).__name__})"

@@ -1,5 +1,5 @@
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -28,11 +28,12 @@ async def raw_server(answer, *, then_wait=False):
     over = asyncio.Event()
 
     async def serve(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-        if then_wait:
-            await over.wait()
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            await writer.drain()
+            if then_wait:
+                await over.wait()
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
@@ -137,6 +138,44 @@ async def test_a_redirect_to_a_refused_scheme_is_refused():
     async with serving(there=there) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
         with pytest.raises(HttpRefusedError, match="not file ones"):
             await read(client, f"{base}/there")
+
+
+async def test_a_kept_connection_that_the_server_has_closed_is_an_error_without_the_url():
+    async with (
+        raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as url,
+        EgressClient(allow_http=True, networks=LOOPBACK) as client,
+    ):
+        told = []
+        for _ in range(5):
+            try:
+                async with client.request("POST", f"{url}secret?sign=secret", body=b"x"):
+                    pass
+            except HttpError as error:
+                told.append(str(error))
+    assert told
+    assert all(error.startswith("127.0.0.1: ") and "secret" not in error and "://" not in error for error in told)
+
+
+@pytest.mark.parametrize(
+    ("method", "user", "headers"),
+    [
+        ("GET", "", {"X": "secret\r\nY: z"}),
+        ("GET", "", {"X\n": "secret"}),
+        ("GET X: secret", "", {}),
+        ("GET", "me:secret@", {"Authorization": "Bearer secret"}),
+    ],
+)
+async def test_a_request_that_cannot_be_sent_is_an_error_that_repeats_nothing_of_it(method, user, headers):
+    async def file(_):
+        return web.Response()
+
+    async with serving(secret=file) as base, EgressClient(allow_http=True, networks=LOOPBACK) as client:
+        assert (await read(client, f"{base}/secret"))[0] == 200
+        url = f"{base.replace('127', f'{user}127', 1)}/secret"
+        with pytest.raises(HttpError, match=r"^127\.0\.0\.1: the request cannot be sent: ") as caught:
+            async with client.request(method, url, headers=headers):
+                pass
+    assert "secret" not in str(caught.value)
 
 
 async def test_credentials_do_not_follow_a_redirect_to_another_origin():
