@@ -1,10 +1,11 @@
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from fakes.byte_server import byte_server
 
 from kling_daemon.egress import LOOPBACK, EgressClient
 from kling_daemon.http_client import HttpError, HttpRefusedError
@@ -25,22 +26,16 @@ async def serving(**routes):
 @asynccontextmanager
 async def raw_server(answer, *, then_wait=False):
     """Answer every connection with these bytes; then close it, or leave it open until the end."""
-    over = asyncio.Event()
 
     async def serve(reader, writer):
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(answer)
-            await writer.drain()
-            if then_wait:
-                await over.wait()
-        writer.close()
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        if then_wait:
+            await asyncio.Event().wait()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        finally:
-            over.set()
+    async with byte_server(serve) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 async def read(client, url, *, into=None, **options):

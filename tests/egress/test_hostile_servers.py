@@ -1,11 +1,11 @@
 """Servers that answer what no server should: each ends in one error that names the host, and in time."""
 
-import asyncio
 import re
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import pytest
+from fakes.byte_server import byte_server
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -41,19 +41,14 @@ async def answering(first, repeated=b""):
     """Answer every connection with some bytes, and then with others again and again; give the port."""
 
     async def serve(reader, writer):
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(first)
-            while repeated:
-                writer.write(repeated)
-                await writer.drain()
-        writer.close()
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(first)
+        while repeated:
+            writer.write(repeated)
+            await writer.drain()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with byte_server(serve) as port:
+        yield port
 
 
 def client():

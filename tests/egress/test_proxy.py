@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from fakes.byte_server import byte_server
 from fakes.certificates import Authority
 
 from kling_daemon.egress import EgressClient
@@ -20,7 +21,8 @@ async def pass_on(reader, writer):
             await writer.drain()
     except ConnectionError:
         pass
-    writer.close()
+    finally:
+        writer.close()
 
 
 @asynccontextmanager
@@ -33,7 +35,6 @@ async def proxy(target, *, tls=None, refuse=None):
         asked.append(head.splitlines()[0])
         if refuse is not None:
             writer.write(f"HTTP/1.1 {refuse} No\r\nContent-Length: 0\r\n\r\n".encode())
-            writer.close()
             return
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", target)
         if head.startswith("CONNECT"):
@@ -44,12 +45,8 @@ async def proxy(target, *, tls=None, refuse=None):
             tasks.create_task(pass_on(reader, inner_writer), name="there")
             tasks.create_task(pass_on(inner_reader, writer), name="back")
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    try:
-        port = server.sockets[0].getsockname()[1]
+    async with byte_server(serve, tls=tls) as port:
         yield f"http{'s' if tls else ''}://127.0.0.1:{port}", asked
-    finally:
-        server.close()
 
 
 @asynccontextmanager
@@ -128,10 +125,7 @@ async def test_a_proxy_that_answers_no_http_is_an_error():
     async def serve(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"nonsense\r\n\r\n")
-        writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with EgressClient(proxy=f"http://127.0.0.1:{port}") as client:
-            with pytest.raises(HttpError, match=r"^cdn\.example: "):
-                await read(client, "https://cdn.example/?sign=secret")
+    async with byte_server(serve) as port, EgressClient(proxy=f"http://127.0.0.1:{port}") as client:
+        with pytest.raises(HttpError, match=r"^cdn\.example: "):
+            await read(client, "https://cdn.example/?sign=secret")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import web
+from fakes.byte_server import byte_server
 from fakes.scripted_kling import ScriptedKling, envelope
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -33,25 +34,16 @@ async def transport(url, *, outcomes=None, within=10, max_answer=2**20, rate=100
 @asynccontextmanager
 async def raw_server(answer, *, hang=False):
     """Answer every request with these bytes and close, or leave the connection open until the end."""
-    over = asyncio.Event()
 
     async def serve(reader, writer):
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(answer)
-            await writer.drain()
-            if hang:
-                await over.wait()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        if hang:
+            await asyncio.Event().wait()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        finally:
-            over.set()
+    async with byte_server(serve) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 async def refused_url():
