@@ -12,8 +12,9 @@ from datetime import datetime
 
 from kling_daemon.clock import to_millis
 
-_NAMESPACE = uuid.UUID("6f1c2f0e-5d1b-5a53-9d0b-0c7a3a9f1e11").bytes
-"""The UUIDv5 namespace of everything that is derived; changed, it would give every adopted job and event another id."""
+_NAMESPACE = hashlib.sha1(uuid.UUID("6f1c2f0e-5d1b-5a53-9d0b-0c7a3a9f1e11").bytes, usedforsecurity=False)
+"""The UUIDv5 namespace of everything that is derived, hashed once; changed, it would give every adopted job and event
+another id."""
 
 _VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
@@ -37,7 +38,9 @@ def derived_id(name: str) -> str:
 
     Written out, since the general `uuid.uuid5` takes seven times as long and each adopted job needs three.
     """
-    text = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
+    digest = _NAMESPACE.copy()
+    digest.update(name.encode())
+    text = digest.hexdigest()
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:32]}"
 
 

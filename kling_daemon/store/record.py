@@ -242,10 +242,11 @@ class Recorder:
             job = change.job
             events = events_of(change, now)
             snapshot = None if group.by_id[job.id].job is job else to_snapshot(to_row(stored))
-            previous = change.previous_state.value if change.previous_state else None
+            state = str(job.state)
+            previous = str(change.previous_state) if change.previous_state else None
             for event in events:
                 seq = self._sequences.next("events")
-                row = (seq, event.id, stored.seq, event.type.value, job.state.value, previous, millis, snapshot)
+                row = (seq, event.id, stored.seq, str(event.type), state, previous, millis, snapshot)
                 group.events.append(row)
                 group.happened.append((seq, stored.seq, event))
             emitted.append(events)

@@ -72,13 +72,13 @@ class Metrics:
         self._deliveries_of = cache(self._deliveries.labels)
         self._delivery_seconds_of = cache(self._delivery_seconds.labels)
 
-    def callback(self, verdict: str, reason: str) -> None:
-        """Count a request at the callback path."""
-        self._callbacks_of(verdict, reason).inc()
+    def callbacks(self, verdict: str, reason: str, count: int = 1) -> None:
+        """Count requests at the callback path."""
+        self._callbacks_of(verdict, reason).inc(count)
 
-    def matched_secret(self, name: str) -> None:
-        """Count a callback that was signed with the secret of this name."""
-        self._secrets_of(name).inc()
+    def matched_secrets(self, name: str, count: int) -> None:
+        """Count callbacks that were signed with the secret of this name."""
+        self._secrets_of(name).inc(count)
 
     def reports(self, source: str, effect: str, count: int) -> None:
         """Count believed reports."""

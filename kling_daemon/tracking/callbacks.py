@@ -1,6 +1,6 @@
 """A callback on its way from the wire to its answer: a value for each step that it has come through."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from kling_daemon.reports import Report
 from kling_daemon.standard_webhooks import HEADERS
 from kling_daemon.store import News, RawCallback
 from kling_daemon.telemetry.capability_text import MASK, SHORTEST, cut_capabilities
+from kling_daemon.tracking.backlog import EACH
 from kling_daemon.tracking.trust import Verdict, VerdictKind
 
 SIGNED_HEADERS = frozenset(name.encode("ascii") for name in HEADERS)
@@ -79,6 +80,12 @@ class Decided:
     secret: str | None
     """The name of the secret that has signed it."""
 
+    @property
+    def room(self) -> int:
+        """How many bytes it takes while it waits to be committed."""
+        callback = self.news.callback
+        return EACH if callback is None else EACH + len(callback.body)
+
 
 def to_raw(callback: Callback, verdict: Verdict, received_at: datetime) -> RawCallback:
     """Return what is kept of a callback: all of it but credentials and capabilities.
@@ -89,21 +96,22 @@ def to_raw(callback: Callback, verdict: Verdict, received_at: datetime) -> RawCa
     return RawCallback(
         webhook_id=verdict.webhook_id,
         body=callback.body,
-        headers=b"" if verdict.kind is VerdictKind.WEIGHTLESS else b"".join(_lines(callback.headers)),
-        verdict=verdict.kind.value,
+        headers=b"" if verdict.kind is VerdictKind.WEIGHTLESS else _lines(callback.headers),
+        verdict=str(verdict.kind),
         secret=verdict.secret,
         received_at=received_at,
     )
 
 
-def _lines(headers: Sequence[tuple[bytes, bytes]]) -> Iterator[bytes]:
-    """Yield header lines without capabilities: proxies hand the path on in headers of their own.
+def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return header lines without capabilities: proxies hand the path on in headers of their own.
 
     Of whatever job, and whether it is good or not: another path than this one may have been rewritten, and a capability
     under a key of yesterday may be good still. What is percent-encoded has to be decoded for that, which takes time; of
     a request that bears very much of it the rest is masked unread.
     """
     room = _MOST_ENCODED
+    parts: list[bytes] = []
     for name, value in headers:
         lower = name.lower()
         if lower in _UNKEPT_HEADERS:
@@ -114,4 +122,5 @@ def _lines(headers: Sequence[tuple[bytes, bytes]]) -> Iterator[bytes]:
             room -= len(value) if is_encoded else 0
             is_read = room >= 0 or not is_encoded
             kept = cut_capabilities(value.decode("latin-1")).encode("latin-1") if is_read else MASK.encode("ascii")
-        yield b"%b: %b\r\n" % (name, kept)
+        parts += (name, b": ", kept, b"\r\n")
+    return b"".join(parts)

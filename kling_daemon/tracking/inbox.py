@@ -1,6 +1,6 @@
 """Takes callbacks: has them judged and read, records and answers them, in the order that loses nothing."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from kling_daemon.kling.bodies import Flaw
 from kling_daemon.store import Effect, News, Recorded, Store, StoreUnavailableError
 from kling_daemon.telemetry import Rarely
 from kling_daemon.tracking.admission import Admission, AdmissionRules
-from kling_daemon.tracking.backlog import EACH, Backlog
+from kling_daemon.tracking.backlog import Backlog
 from kling_daemon.tracking.callbacks import UNHANDLED, Answer, Callback, Decided, Judged, Read, to_raw
 from kling_daemon.tracking.guarding import guarded_each
 from kling_daemon.tracking.interpreter import BAD_REQUEST, UNREADABLE, Interpreter
@@ -33,12 +33,12 @@ _RETRY_AFTER = 5
 class Counters(Protocol):
     """What the inbox counts; filled by the telemetry."""
 
-    def callback(self, verdict: str, reason: str) -> None:
-        """Count a callback by how it was judged."""
+    def callbacks(self, verdict: str, reason: str, count: int = 1) -> None:
+        """Count callbacks by how they were judged."""
         ...
 
-    def matched_secret(self, name: str) -> None:
-        """Count a kept callback by the secret that has signed it."""
+    def matched_secrets(self, name: str, count: int) -> None:
+        """Count kept callbacks by the secret that has signed them."""
         ...
 
 
@@ -105,19 +105,22 @@ class Inbox:
         """
         judged = guarded_each(partial(self._judge, self._clock.now()), callbacks)
         decided = guarded_each(self._decide, guarded_each(self._interpreter.read, judged))
-        taken = self._backlog.take_each([_room_for(one) for one in decided])
+        taken = self._backlog.take_each([one.room if isinstance(one, Decided) else 0 for one in decided])
         let_in = [one if size is not None else self.turn_away() for one, size in zip(decided, taken, strict=True)]
+        recorded = [one for one in let_in if isinstance(one, Decided)]
         try:
-            outcomes = iter(await self._record_each([one.news for one in let_in if isinstance(one, Decided)]))
+            outcomes = await self._record_each([one.news for one in recorded])
         finally:
             self._backlog.give_back(sum(size or 0 for size in taken))
-        return guarded_each(lambda one: self._conclude(one, next(outcomes)), let_in)
+        self._count(recorded, outcomes)
+        each = iter(outcomes)
+        return guarded_each(lambda one: self._conclude(one, next(each)), let_in)
 
     def turn_away(self) -> Answer:
         """Return what is answered at once where there is no room: the sender comes again, and memory stays bounded."""
         if (before := self._turned_away.due()) is not None:
             log.error("callbacks turned away, since there is no room for more that wait", passed_over=before)
-        self._counters.callback("unstored", "no room")
+        self._counters.callbacks("unstored", "no room")
         return Answer(status=503, retry_after=_RETRY_AFTER)
 
     async def read_again(self) -> int:
@@ -161,7 +164,7 @@ class Inbox:
         # What proves itself is never counted: a flood from the same address, a proxy's perhaps, cannot keep it out.
         if kind is VerdictKind.REFUSED or kind is VerdictKind.WEIGHTLESS:
             if (wait := self._admission.wait(callback)) is not None:
-                self._counters.callback(LIMITED, verdict.reason)
+                self._counters.callbacks(LIMITED, verdict.reason)
                 return Answer(status=429, retry_after=wait)
             if kind is VerdictKind.REFUSED:
                 return self._refuse(401, verdict)
@@ -173,35 +176,36 @@ class Inbox:
     def _refuse(self, status: int, verdict: Verdict) -> Answer:
         if verdict.kind is VerdictKind.REFUSED and (before := self._refused[verdict.reason].due()) is not None:
             log.info("callback refused", reason=verdict.reason, passed_over=before)
-        self._counters.callback(verdict.kind.value, verdict.reason)
+        self._counters.callbacks(verdict.kind.value, verdict.reason)
         return Answer(status=status)
 
     def _decide(self, read: Read) -> Decided | Answer:
         if isinstance(read.report, Flaw) and read.verdict.secret is None:
-            self._counters.callback(UNREADABLE, read.report.value)
+            self._counters.callbacks(UNREADABLE, read.report.value)
             return BAD_REQUEST
         return self._interpreter.decide(read)
+
+    def _count(self, decided: Sequence[Decided], outcomes: Sequence[Recorded | Exception]) -> None:
+        """Count what was recorded, each kind of it once for all that came together."""
+        kinds = Counter([
+            (one.verdict, one.reason, one.secret)
+            for one, outcome in zip(decided, outcomes, strict=True)
+            if isinstance(outcome, Recorded)
+        ])  # fmt: skip
+        for (verdict, reason, secret), count in kinds.items():
+            self._counters.callbacks(verdict, reason, count)
+            if secret is not None:
+                self._counters.matched_secrets(secret, count)
 
     def _conclude(self, decided: Decided, outcome: Recorded | Exception) -> Answer:
         match outcome:
             case Recorded():
-                self._counters.callback(decided.verdict, decided.reason)
-                if decided.secret is not None:
-                    self._counters.matched_secret(decided.secret)
                 return decided.answer
             case StoreUnavailableError():
                 if (before := self._unstored.due()) is not None:
                     log.error("callback could not be stored", error=str(outcome), passed_over=before)
-                self._counters.callback("unstored", decided.reason)
+                self._counters.callbacks("unstored", decided.reason)
                 return Answer(status=503, retry_after=_RETRY_AFTER)
             case _:
                 log.error("callback could not be handled", exc_info=outcome)
                 return UNHANDLED
-
-
-def _room_for(one: Decided | Answer) -> int:
-    """Return how many bytes a callback takes while it waits to be committed; nothing once it is answered."""
-    if isinstance(one, Answer):
-        return 0
-    callback = one.news.callback
-    return EACH if callback is None else EACH + len(callback.body)

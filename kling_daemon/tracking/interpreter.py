@@ -54,7 +54,7 @@ class Interpreter:
             news = self._news(kind, report, read.raw, verdict.job_id)
             if report.state is None and kind is VerdictKind.BELIEVED:
                 log.warning("unknown status word", word=report.strange_word, task_id=report.task_id)
-        return Decided(news=news, answer=answer, verdict=kind.value, reason=verdict.reason, secret=verdict.secret)
+        return Decided(news=news, answer=answer, verdict=str(kind), reason=verdict.reason, secret=verdict.secret)
 
     def follow_up(self, ignored: News, perhaps: Job | None) -> News | None:
         """Return what can be made of a report that its callback's address was no use for, step by step.

@@ -7,8 +7,8 @@ from kling_daemon.telemetry import Metrics
 def test_the_daemons_own_metrics_are_understood():
     metrics = Metrics(version="1")
     for verdict, reason in (("believed", "signature"), ("refused", "no_match"), ("refused", "stale"), ("hint", "x")):
-        metrics.callback(verdict, reason)
-    metrics.callback("misdirected", "wrong_path")
+        metrics.callbacks(verdict, reason)
+    metrics.callbacks("misdirected", "wrong_path")
     metrics.reports("callback", "advanced", 1)
     metrics.reports("poll", "advanced", 1)
     metrics.reports("poll", "unchanged", 1)

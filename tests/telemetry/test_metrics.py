@@ -26,7 +26,7 @@ def samples(metrics):
 
 
 def test_everything_that_is_counted_is_shown(metrics):
-    metrics.callback("believed", "signature")
+    metrics.callbacks("believed", "signature")
     metrics.reports("callback", "advanced", 1)
     metrics.events("job.completed", 1)
     metrics.notice("kling.silent")

@@ -34,11 +34,11 @@ class World:
     clock: ManualClock
     counted: list[tuple[str, str]] = field(default_factory=list)
 
-    def matched_secret(self, name: str) -> None:
+    def matched_secrets(self, name: str, count: int) -> None:
         pass
 
-    def callback(self, verdict: str, reason: str) -> None:
-        self.counted.append((verdict, reason))
+    def callbacks(self, verdict: str, reason: str, count: int = 1) -> None:
+        self.counted += [(verdict, reason)] * count
 
     def callback_of(self, body: Any, path: str = PATH):
         """Return a signed callback."""
