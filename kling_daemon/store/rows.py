@@ -3,10 +3,11 @@
 Events and notices are read here too.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic_core import from_json
 
 from kling_daemon.clock import from_millis, optional, to_millis
 from kling_daemon.events import EventType, JobEvent, Notice, NoticeKind
@@ -85,7 +86,7 @@ def from_snapshot(text: str) -> Job:
     New columns are only ever added at the end, so the list of an older version is a shorter one; whoever adds a column
     that belongs to the job gives it its default here.
     """
-    return _job(json.loads(text))
+    return _job(from_json(text))
 
 
 def from_row(row: Sequence[Any]) -> StoredJob:
@@ -140,9 +141,9 @@ def _job(row: Sequence[Any]) -> Job:
         state=JobState(state),
         reason=optional(FailureReason, reason),
         message=message,
-        outputs=tuple([_output_from_list(output) for output in json.loads(outputs)]) if outputs != "[]" else (),
-        cost=tuple([Charge(kind=kind, amount=amount, unit=unit) for kind, amount, unit in json.loads(cost)]),
-        tags=json.loads(tags) if tags != "{}" else {},
+        outputs=tuple([_output_from_list(output) for output in from_json(outputs)]) if outputs != "[]" else (),
+        cost=tuple([Charge(kind=kind, amount=amount, unit=unit) for kind, amount, unit in from_json(cost)]),
+        tags=from_json(tags) if tags != "{}" else {},
         origin=Origin(origin),
         created_at=from_millis(created_at),
         submitted_at=optional(from_millis, submitted_at),
