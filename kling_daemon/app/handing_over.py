@@ -9,7 +9,7 @@ import structlog
 
 from kling_daemon.app.reloading import Read
 from kling_daemon.config import ConfigError, Problem, Settings
-from kling_daemon.config.checks import contradictions
+from kling_daemon.config.conflicts import conflicts
 from kling_daemon.config.sections import ApiSettings, ReceiverSettings
 from kling_daemon.listening import served_at
 from kling_daemon.service import API, RECEIVER, ActivationError
@@ -31,8 +31,8 @@ def as_passed(settings: Settings, sockets: Sockets) -> Settings:
         API: _at(settings.api, sockets.get(API, ())),
     }
     passed = settings.model_copy(update=sections)
-    known = {found.message for found in contradictions(settings)}
-    for found in contradictions(passed):
+    known = {found.message for found in conflicts(settings)}
+    for found in conflicts(passed):
         if found.message not in known:
             addresses = " and ".join(f"{name}: {sections[name].listen}" for name in sockets)
             where = ".".join(found.keys[0])

@@ -10,7 +10,7 @@ import structlog
 from kling_daemon.client.models import ProblemOfConfigModel, ReloadedModel
 from kling_daemon.config import ConfigError, Problem, Settings
 from kling_daemon.config.changes import Changes, changes, with_live_keys
-from kling_daemon.config.checks import Contradiction, contradictions
+from kling_daemon.config.conflicts import Conflict, conflicts
 from kling_daemon.service import Notifier
 
 log = structlog.get_logger(__name__)
@@ -102,7 +102,7 @@ class Reloader:
         file, read = self._read()
         settings = with_live_keys(self._started, read)
         # What was read is sound as a whole, of which a part is left to the restart: so is the rest, alone?
-        if alone := [_told(found) for found in contradictions(settings)]:
+        if alone := [_told(found) for found in conflicts(settings)]:
             raise ConfigError(alone, file)
         return _Prepared(
             file=file,
@@ -123,7 +123,7 @@ class _Prepared:
     parts: Sequence[Callable[[], Sequence[str] | None]]
 
 
-def _told(found: Contradiction) -> Problem:
+def _told(found: Conflict) -> Problem:
     message = f"{found.message}. What else was changed takes a restart: restart the daemon to have it all"
     return Problem(path=".".join(found.keys[0]), message=message)
 

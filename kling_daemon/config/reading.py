@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pydantic
 
-from kling_daemon.config.checks import Contradiction, contradictions
+from kling_daemon.config.conflicts import Conflict, conflicts
 from kling_daemon.config.credentials import read_credentials
 from kling_daemon.config.doubts import Doubt, doubts
 from kling_daemon.config.layers import Key, Layer, implied, read_environment, set_by_environment, variable
@@ -79,14 +79,14 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         problems += problems_of(wrong, Settings, name=name)
         doubtful += [_key(details) for details in wrong.errors()]
 
-    def told(found: Iterable[Contradiction | Doubt]) -> list[Problem]:
+    def told(found: Iterable[Conflict | Doubt]) -> list[Problem]:
         return [
             Problem(path=name(each.keys[0]), message=each.message)
             for each in found
             if not any(_overlap(key, doubt) for key in each.keys for doubt in doubtful)
         ]
 
-    problems += told(contradictions(settings))
+    problems += told(conflicts(settings))
     origins = Origins(
         environment=environment_tree,
         file=file_tree,

@@ -1,4 +1,4 @@
-"""Keeps a second daemon out of a state directory."""
+"""Makes a state directory, for its owner alone, and keeps a second daemon out of it."""
 
 import fcntl
 import os
@@ -7,6 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kling_daemon.store.errors import StoreError, StoreLockedError
+
+
+def make_directory(directory: Path) -> Path:
+    """Return the directory, made if it is not there. Raises StoreError when it cannot be used."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the state directory {directory} cannot be made: {error.strerror}") from error
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        raise StoreError(f"the state directory {directory} cannot be written to; check owner, mode and mount")
+    return directory.resolve()
 
 
 @contextmanager

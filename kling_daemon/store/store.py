@@ -1,7 +1,6 @@
 """The store: what the daemon knows, on disk before anybody is told of it."""
 
 import json
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -19,11 +18,10 @@ from kling_daemon.store.connection import DATABASE, open_reader, open_writer
 from kling_daemon.store.deliveries import Claim, Forgetting, Settled
 from kling_daemon.store.due import Due
 from kling_daemon.store.due_times import SetBack
-from kling_daemon.store.errors import StoreError
 from kling_daemon.store.event_pages import EventPages
 from kling_daemon.store.fanout import Registration
 from kling_daemon.store.hints import HINT_LIMIT, Hint
-from kling_daemon.store.lock import exclusive
+from kling_daemon.store.lock import exclusive, make_directory
 from kling_daemon.store.migrate import migrate
 from kling_daemon.store.news import News, Recorded
 from kling_daemon.store.parts import Parts
@@ -102,7 +100,7 @@ class Store:
 
         Raises StoreLockedError when another daemon holds the directory, StoreError when the database cannot be used.
         """
-        directory = _prepare(directory)
+        directory = make_directory(directory)
         with exclusive(directory):
             async with open_writer(directory / DATABASE) as connection:
 
@@ -287,14 +285,3 @@ class Store:
     async def use_token(self, token: KnownToken, day: date) -> None:
         """Note the day on which a token was used."""
         await self._writer.write(self._tokens.use, (token, day))
-
-
-def _prepare(directory: Path) -> Path:
-    """Make the state directory for its owner alone."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"the state directory {directory} cannot be made: {error.strerror}") from error
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        raise StoreError(f"the state directory {directory} cannot be written to; check owner, mode and mount")
-    return directory.resolve()
