@@ -55,11 +55,12 @@ class Scale:
     """Kling sends three callbacks of each."""
     flood: Flood
     kling: tuple[str, ...]
-    """How long its jobs take, so that the true callbacks come while the forged ones do."""
+    """How long its jobs take: true callbacks come while the forged ones do, and the job whose capability the forger has
+    is open; what is said about one that has ended costs no question, and would prove nothing."""
 
 
-SHORT = Scale(jobs=134, flood=Flood(forged=2_000, per_second=250), kling=("--submitted=1s-2s", "--processing=2s-5s"))
-LONG = Scale(jobs=667, flood=Flood(forged=10_000, per_second=500), kling=("--submitted=1s-4s", "--processing=3s-12s"))
+SHORT = Scale(jobs=134, flood=Flood(forged=2_000, per_second=250), kling=("--submitted=1s-2s", "--processing=4s-8s"))
+LONG = Scale(jobs=667, flood=Flood(forged=10_000, per_second=500), kling=("--submitted=1s-4s", "--processing=6s-15s"))
 
 
 async def forgery(plan: Plan, scale: Scale | None = None) -> Outcome:

@@ -34,7 +34,7 @@ async def test_a_few_kills_break_no_promise(plan, campaign):
 
 
 async def test_forged_callbacks_among_true_ones_change_nothing(plan):
-    kling = ("--submitted=500ms-1s", "--processing=1s-2s")
+    kling = ("--submitted=500ms-1s", "--processing=4s-5s")
     scale = ForgeryScale(jobs=40, flood=Flood(forged=600, per_second=200), kling=kling)
     outcome = await forgery(plan, scale)
     assert outcome.verdict is Verdict.PASSED, outcome
