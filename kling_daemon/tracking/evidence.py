@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from kling_daemon.standard_webhooks import SignatureError
 from kling_daemon.store import KeptEvidence
+from kling_daemon.tracking.callbacks import SIGNED_HEADERS
 from kling_daemon.tracking.trust import Trust
 
 
@@ -38,15 +39,16 @@ def check_evidence(trust: Trust, kept: KeptEvidence) -> Checked:
 
     It may have come several times; then it is enough that it was fresh at the first or at the last of them.
     """
-    if kept.secret is None:
-        return Checked(finding=Finding.UNSIGNED)
     headers, flaw = list(_headers(kept.headers)), ""
+    # By the headers as well: a name that somebody has taken out must not make a signed one pass for unsigned.
+    if kept.secret is None and not any(name.lower() in SIGNED_HEADERS for name, _ in headers):
+        return Checked(finding=Finding.UNSIGNED)
     for moment in (kept.last_at, kept.received_at):
         try:
             return Checked(finding=Finding.VERIFIED, secret=trust.signer_of(headers, kept.body, moment).name)
         except SignatureError as error:
             flaw = error.flaw.value
-    gone = kept.secret not in trust.secret_names
+    gone = kept.secret is not None and kept.secret not in trust.secret_names
     return Checked(finding=Finding.GONE if gone else Finding.FAILED, flaw=flaw)
 
 

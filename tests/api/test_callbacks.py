@@ -127,13 +127,14 @@ async def test_what_verifies_depends_on_the_secrets_of_now(tmp_path):
     ("altered", "flaw"),
     [
         ({"body": BODY + b" "}, "no_match"),
+        ({"body": BODY + b" ", "secret": None}, "no_match"),
         ({"headers": b"Host: x\r\n"}, "missing_header"),
         ({"headers": b"\xff\x00"}, "missing_header"),
     ],
 )
 async def test_what_was_altered_since_does_not_verify(tmp_path, altered, flaw):
     async with daemon_and_api(tmp_path) as (daemon, api):
-        await keep(api, replace(came(), **altered))
+        await keep(api, replace(came(), **altered), await api.make_job())
         assert await findings(daemon) == [("failed", None, flaw)]
 
 
