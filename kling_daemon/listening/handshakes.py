@@ -6,22 +6,18 @@ could hold as many files open as the daemon may have, by saying nothing.
 
 import asyncio
 import ssl
+from asyncio import sslproto
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import cast
-
-import structlog
 
 from kling_daemon.listening.limiter import ConnectionLimiter, Standing
 from kling_daemon.listening.timeouts import Stage
 
-log = structlog.get_logger(__name__)
-
-_LATEST = timedelta(minutes=5)
-"""When asyncio ends a handshake; the limiter does so before."""
-_GOODBYE = timedelta(seconds=5)
-"""How long the other end has to say goodbye as TLS wants it."""
+_LATEST = 300
+"""After how many seconds asyncio ends a handshake; the limiter does so before."""
+_GOODBYE = 5
+"""How many seconds the other end has to say goodbye as TLS wants it."""
 
 
 class Handshakes:
@@ -67,20 +63,14 @@ class Handshakes:
     async def _shake(
         self, knocking: "Knocking", link: asyncio.Transport, serve: Callable[[], asyncio.Protocol]
     ) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            agreed = await loop.start_tls(
-                link,
-                knocking,
-                self._context,
-                server_side=True,
-                ssl_handshake_timeout=_LATEST.total_seconds(),
-                ssl_shutdown_timeout=_GOODBYE.total_seconds(),
-            )
-        except OSError:  # those of `ssl`, too
+            agreed = await _agree(link, knocking, self._context)
+        except OSError as error:  # those of `ssl`, too
+            # Its frames would keep the whole connection in memory until garbage is collected.
+            error.with_traceback(None)
             return
         except Exception as error:  # noqa: BLE001 - one stranger's handshake must not end everybody's
-            log.info("connection failed", kind=type(error).__name__)
+            self._limiter.note_failure(None, type(error).__name__)
             return
         finally:
             self._limiter.forget(knocking)
@@ -91,6 +81,40 @@ class Handshakes:
         connection.connection_made(agreed)
         if knocking.early:
             connection.data_received(bytes(knocking.early))
+
+
+class _Tls(sslproto.SSLProtocol):
+    """TLS over one connection."""
+
+    # As long as a record of TLS is. asyncio keeps sixteen times as much for each connection, from before it has said a
+    # word: a gigabyte for as many as strangers may open.
+    max_size = 16 * 1024
+
+
+async def _agree(
+    link: asyncio.Transport, protocol: asyncio.Protocol, context: ssl.SSLContext
+) -> asyncio.Transport | None:
+    """Do what the loop's `start_tls` does, with a `_Tls`; return None when the connection is gone.
+
+    Raises OSError where no agreement is reached.
+    """
+    loop = asyncio.get_running_loop()
+    agreed: asyncio.Future[None] = loop.create_future()
+    tls = _Tls(
+        loop, protocol, context, agreed,
+        server_side=True, call_connection_made=False,
+        ssl_handshake_timeout=_LATEST, ssl_shutdown_timeout=_GOODBYE,
+    )  # fmt: skip
+    link.set_protocol(tls)
+    try:
+        tls.connection_made(link)
+        link.resume_reading()
+        await agreed
+    except BaseException:
+        link.close()
+        raise
+    # Nothing else tells it before the protocol is told.
+    return cast("asyncio.Transport | None", tls._app_transport)  # noqa: SLF001
 
 
 class Knocking(asyncio.Protocol):

@@ -1,14 +1,17 @@
 """A port that speaks TLS: what comes over it is as without, and who does not speak it leaves no trace."""
 
 import asyncio
+import gc
 import logging
 import os
 import random
 import socket
 import ssl
 import struct
+import tracemalloc
+from asyncio import sslproto
 from collections import Counter
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -19,6 +22,7 @@ from fakes.local_api import LOCAL
 
 from kling_daemon.listening import LONGEST_BODY, Certificate, ConnectionLimiter, Timeouts, listening
 
+CONNECTIONS = 10
 POST = b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
 OPENING = bytes.fromhex("16030100")
 """How the first record of TLS begins."""
@@ -175,6 +179,43 @@ async def test_when_there_is_no_room_who_has_not_agreed_for_longest_makes_it(aut
             assert await waiting.read() == b""
         for _, idle in silent:
             idle.close()
+
+
+@pytest.fixture
+def held():
+    """Return what tells how many bytes the TLS of all connections holds, of which no garbage is collected meanwhile."""
+
+    def count():
+        found = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, sslproto.__file__)])
+        return sum(each.size for each in found.statistics("filename"))
+
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    yield count
+    tracemalloc.stop()
+    gc.enable()
+
+
+async def test_a_connection_takes_little_memory_while_nothing_comes(certificate, authority, held):
+    trusting = authority.trusting()
+    async with served(certificate) as address:
+        with ExitStack() as closing:
+            for _ in range(CONNECTIONS):
+                plain = await asyncio.to_thread(socket.create_connection, (address.host, address.port))
+                closing.enter_context(await asyncio.to_thread(trusting.wrap_socket, plain, server_hostname=HOST))
+            assert 0 < held() < CONNECTIONS * 32 * 1024
+
+
+async def test_one_that_does_not_speak_tls_leaves_nothing_in_memory(certificate, held):
+    async with served(certificate) as address:
+        for _ in range(CONNECTIONS):
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            with suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+        await until(lambda: held() < 16 * 1024)
 
 
 def first_words(trusting):
