@@ -19,6 +19,7 @@ from kling_daemon.poller.losses import Losses
 from kling_daemon.poller.troubles import first_trouble, is_trouble, may_be_one_job
 from kling_daemon.reports import Report
 from kling_daemon.store import News, Store, StoredJob, StoreUnavailableError
+from kling_daemon.telemetry import Rarely
 from kling_daemon.tracking import KlingHealth, Tracker
 
 log = structlog.get_logger(__name__)
@@ -75,6 +76,7 @@ class Poller:
         self._losses = losses
         self._failures = 0
         self._may_be_one_job = False
+        self._strangers, self._unanswered = Rarely(now=clock.monotonic), Rarely(now=clock.monotonic)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -181,10 +183,9 @@ class Poller:
         if trouble is not None:
             self._counters.polls("failed", len(unanswered))
             return trouble
-        if unanswered:
-            log.warning(
-                "kling gives no answer about jobs", jobs=len(unanswered), errors=[*map(str, answers.errors[:1])]
-            )
+        if unanswered and (before := self._unanswered.due()) is not None:
+            errors = [*map(str, answers.errors[:1])]
+            log.warning("kling gives no answer about jobs", jobs=len(unanswered), errors=errors, passed_over=before)
         # What Kling will not answer, or nobody can read, must not be asked for again and again without a pause.
         await self._put_off(unanswered, "unreadable")
         return await self._ask_one_by_one([stored for stored in unknown if ask_again and has_own_query(stored.job)])
@@ -192,7 +193,9 @@ class Poller:
     async def _put_off_strangers(self, strangers: Sequence[StoredJob], asked_at: datetime) -> None:
         """Put off jobs that Kling does not know, unless it is clear by now that they are lost."""
         if strangers:
-            log.warning("kling does not know jobs", jobs=len(strangers), first_job_id=strangers[0].job.id)
+            if (before := self._strangers.due()) is not None:  # with the wrong key it is so of every batch
+                first = strangers[0].job.id
+                log.warning("kling does not know jobs", jobs=len(strangers), first_job_id=first, passed_over=before)
             # One that has ended was asked for because of a contradiction: it is not lost.
             ended = [stored for stored in strangers if stored.job.state.is_terminal]
             still_open = [stored for stored in strangers if not stored.job.state.is_terminal]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from aiohttp import web
@@ -11,10 +12,12 @@ from fakes.dispatching import until
 from fakes.kling_caller import LEGACY_VIDEO, NEW_VIDEO
 from fakes.knowing_kling import OUTAGES, KnowingKling
 from fakes.scripted_kling import envelope, task
+from structlog.testing import capture_logs
 
 from kling_daemon.jobs import Generation, JobState
 from kling_daemon.reports import Source
 from kling_daemon.store import HintWeight, News, StoreUnavailableError
+from kling_daemon.telemetry.rarely import EVERY
 
 MINUTE = timedelta(minutes=1)
 PROCESSING = JobState.PROCESSING
@@ -276,6 +279,29 @@ async def test_unknown_jobs_take_no_known_one_along(tmp_path, kling):
         here.clock.advance(10 * MINUTE)
         await here.poller().step()
         assert await here.store.read.job_counts() == {"processing": 1, "succeeded": 1}
+
+
+async def test_with_the_wrong_key_the_log_has_a_line_each_five_seconds_and_not_one_for_each_query(tmp_path, kling):
+    async with asking(tmp_path, kling.url) as here:
+        for number in range(20):
+            await here.called_back(f"unknown{number}")
+            here.clock.advance(timedelta(milliseconds=100))
+        here.clock.advance(5 * MINUTE)
+        poller = here.poller()
+        told = []
+        for _ in range(20):
+            with capture_logs() as lines:
+                pause = await poller.step()
+            told += [
+                (here.clock.monotonic(), line["passed_over"])
+                for line in lines
+                if line["event"] == "kling does not know jobs"
+            ]
+            here.clock.advance(min(pause, timedelta(seconds=1)))
+        moments = [moment for moment, _ in told]
+        assert all(later - earlier >= EVERY for earlier, later in pairwise(moments))
+        assert 0 < len(told) < len(kling.batches)
+        assert len(told) + sum(passed_over for _, passed_over in told) <= len(kling.batches)
 
 
 async def test_one_id_that_kling_takes_offence_at_neither_silences_nor_slows_the_others(tmp_path, kling):
