@@ -1,5 +1,6 @@
 """What a callback comes to that is not refused: what is recorded of it and how it is answered, without any I/O."""
 
+from collections import defaultdict
 from dataclasses import replace
 
 import structlog
@@ -9,6 +10,7 @@ from kling_daemon.kling.bodies import Flaw, UnreadableError, read_body
 from kling_daemon.kling.dialects import read_task
 from kling_daemon.reports import Report, Source
 from kling_daemon.store import HintWeight, News, RawCallback
+from kling_daemon.telemetry import Rarely
 from kling_daemon.tracking.callbacks import Answer, Decided, Judged, Read
 from kling_daemon.tracking.trust import VerdictKind
 
@@ -27,6 +29,8 @@ class Interpreter:
     def __init__(self, *, adopt: bool) -> None:
         """adopt: whether unknown tasks that call back are tracked from then on."""
         self._adopt = adopt
+        # Whoever has caught one can send it as often as he likes for as long as its signature is fresh.
+        self._unread: defaultdict[Flaw, Rarely] = defaultdict(Rarely)
 
     @staticmethod
     def read(judged: Judged) -> Read:
@@ -42,7 +46,10 @@ class Interpreter:
         """Say what is recorded of a callback, and what is answered once it is; one that cannot be read is signed."""
         verdict, report = read.verdict, read.report
         if isinstance(report, Flaw):
-            log.warning("signed callback cannot be read", flaw=report.value, size=len(read.raw.body))
+            if (before := self._unread[report].due()) is not None:
+                log.warning(
+                    "signed callback cannot be read", flaw=report.value, size=len(read.raw.body), passed_over=before
+                )
             news = News(callback=replace(read.raw, verdict=UNREADABLE), job_id=verdict.job_id)
             return Decided(
                 news=news, answer=BAD_REQUEST, verdict=UNREADABLE, reason=report.value, secret=verdict.secret

@@ -172,5 +172,7 @@ async def test_a_flood_of_refusals_leaves_few_lines_in_the_log(tmp_path):
                 assert (await daemon.post_signed(BODY, late=timedelta(hours=1))).status == 401
             for _ in range(100):
                 await exchange(daemon, b"what is this\r\n\r\n")
-    for said in ("callback refused", "connection failed"):
+            for _ in range(100):  # by somebody who has caught one
+                assert (await daemon.post_signed(b"[]")).status == 400
+    for said in ("callback refused", "connection failed", "signed callback cannot be read"):
         assert 1 <= sum(line["event"] == said for line in lines) < 20
