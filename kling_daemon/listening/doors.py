@@ -7,6 +7,7 @@ waits is logged with a traceback, once a second.
 
 import errno
 import socket
+import time
 from typing import Any
 
 import structlog
@@ -25,17 +26,20 @@ class Door(socket.socket):
     def __init__(self, listener: socket.socket, limiter: ConnectionLimiter) -> None:
         """Take a socket, which is this one from now on, and who lets connections in."""
         super().__init__(fileno=listener.detach())
-        self._porter = limiter
+        self._limiter = limiter
         self._came = 0
         self._out_of_files = Rarely()
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Return the next connection and its address; BlockingIOError when there is none, or enough for this time.
+        """Return the next connection and its address; BlockingIOError when there is none, or enough for now.
+
+        In a crowd asyncio asks again and again, for a quarter of a second at most until somebody can go.
 
         Where there is no file left for it, the limiter sends away who would have to go at the cap; it is accepted once
         that one is gone. OSError only if nobody can go: then asyncio waits for a second.
         """
-        if self._came >= self._porter.at_a_time:
+        now = time.monotonic()
+        if self._came >= self._limiter.at_a_time or self._limiter.is_crowded(now):
             self._came = 0
             raise BlockingIOError
         try:
@@ -49,9 +53,9 @@ class Door(socket.socket):
                     "no file is left for a connection", error=error.strerror, passed_over=before,
                     remedy="raise LimitNOFILE= of the service, or ulimit -n",
                 )  # fmt: skip
-            if self._porter.make_room():
+            if self._limiter.make_room(now):
                 raise BlockingIOError from error
-            self._came = self._porter.at_a_time  # asyncio goes on asking, and would log each of its questions
+            self._came = self._limiter.at_a_time  # asyncio goes on asking, and would log each of its questions
             raise
         self._came += 1
         return came

@@ -22,6 +22,9 @@ MOST = 4096
 Standing = tuple[Stage, int, int]
 """What a connection is at, how many requests it has brought, and a number that changes as bytes come or are taken."""
 
+SPARED = 0.25
+"""For how many seconds whoever came need not go for others: what he brings may be on its way, or TLS be agreed on."""
+
 _ARRIVED: Standing = (Stage.HEAD, 0, 0)
 
 
@@ -89,12 +92,21 @@ class ConnectionLimiter:
 
     def admit(self, connection: Connection, now: float) -> bool:
         """Note a connection that was accepted; False when there is no room, not even by sending another away."""
-        if len(self._guests) >= self._most and not self.make_room():
+        if len(self._guests) >= self._most and not self.make_room(now):
             self._on_sent_away("refused")
             return False
         guest = self._guests[connection] = _Guest(connection, now)
         self._incomplete.append(guest)
         return True
+
+    def is_crowded(self, now: float) -> bool:
+        """True while nobody else should be accepted: there is no room, and who could make some came only just now.
+
+        Else a crowd that comes at one blow would send away true senders among it before a byte of theirs is read.
+        """
+        if len(self._guests) < self._most or self._first_to_go(now - SPARED) is not None:
+            return False
+        return self._first_to_go(now) is not None
 
     @property
     def at_a_time(self) -> int:
@@ -110,19 +122,32 @@ class ConnectionLimiter:
         if (unsaid := self._failures[status, kind].due()) is not None:
             log.info("connection failed", status=status, kind=kind, passed_over=unsaid)
 
-    def make_room(self) -> bool:
+    def make_room(self, now: float) -> bool:
         """Send away who has brought no complete request for the longest time, else who has been idle for longest.
 
-        False when there is nobody to send away. Who is not at that any more leaves the queue until the next look: a
-        flood of connections costs no search each.
+        False when there is nobody to send away. Whoever came only just now goes if nobody else can.
+        """
+        guest = self._first_to_go(now - SPARED) or self._first_to_go(now)
+        if guest is None:
+            return False
+        self._send_away(guest, "full")
+        return True
+
+    def _first_to_go(self, latest: float) -> _Guest | None:
+        """Return who would have to go first of those who have been at what they are at since `latest` or longer.
+
+        Who is not at that any more leaves the queue until the next look: a flood of connections costs no search each.
         """
         for queue, stages in ((self._incomplete, (Stage.HEAD, Stage.BODY)), (self._idle, (Stage.IDLE,))):
             while queue:
-                guest = queue.popleft()
-                if guest.connection in self._guests and guest.connection.standing()[0] in stages:
-                    self._send_away(guest, "full")
-                    return True
-        return False
+                guest = queue[0]
+                if guest.connection not in self._guests or guest.connection.standing()[0] not in stages:
+                    queue.popleft()
+                elif guest.since <= latest:
+                    return guest
+                else:
+                    break
+        return None
 
     def _send_away(self, guest: _Guest, why: str) -> None:
         self.forget(guest.connection)

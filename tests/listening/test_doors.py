@@ -5,6 +5,7 @@ import errno
 import os
 import resource
 import socket
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -16,6 +17,7 @@ from recorded.kling_bodies import raw
 from kling_daemon.config import TcpAddress
 from kling_daemon.listening import ConnectionLimiter, Timeouts, listening
 from kling_daemon.listening.doors import Door
+from kling_daemon.listening.limiter import SPARED
 from kling_daemon.listening.timeouts import Stage
 
 BODY = raw("new_callback_succeeded_video")
@@ -66,6 +68,28 @@ class Waiting:
 
     def send_away(self):
         self.is_gone = True
+
+
+def test_a_crowd_waits_until_those_before_it_have_had_time_to_bring_something(closing):
+    door, limiter = open_door(closing, most=16)
+    for _ in range(20):
+        closing.enter_context(socket.create_connection(door.getsockname()))
+    came = []
+
+    def turn():
+        for _ in range(come_in(closing, door)):
+            came.append(Waiting())
+            assert limiter.admit(came[-1], time.monotonic())
+
+    began = time.monotonic()
+    while len(came) < 16:
+        turn()
+    while time.monotonic() < began + SPARED:
+        assert not any(one.is_gone for one in came)
+        turn()
+    while len(came) < 20:
+        turn()
+    assert [one.is_gone for one in came] == [True] * 4 + [False] * 16
 
 
 @pytest.fixture
